@@ -1,0 +1,258 @@
+//! [`Frame`]: the unit of the connection (AMQP 0-9-1, 4.2.3).
+//!
+//! ```text
+//! octet  type        1 method, 2 content header, 3 body, 8 heartbeat
+//! short  channel     0 for the connection itself
+//! long   size        of the payload
+//! octets payload
+//! octet  end         0xCE
+//! ```
+
+use core::fmt;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+use crate::error::Problem;
+use crate::{ContentHeader, DecodeError, Method};
+
+/// The octet after every payload.
+const FRAME_END: u8 = 0xce;
+
+/// Octets of a frame around its payload.
+pub const FRAME_OVERHEAD: u32 = 8;
+
+/// Octets of a frame before its payload.
+const HEADER_SIZE: usize = 7;
+
+/// What a frame carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum FrameKind {
+    /// A method.
+    Method = 1,
+    /// A content header, after a method that carries content.
+    Header = 2,
+    /// A piece of a content body.
+    Body = 3,
+    /// A sign of life.
+    Heartbeat = 8,
+}
+
+/// A frame whose payload has not been looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawFrame {
+    /// What the payload is.
+    pub kind: FrameKind,
+    /// The channel it belongs to.
+    pub channel: u16,
+    /// The octets between header and end.
+    pub payload: Bytes,
+}
+
+/// A frame.
+///
+/// ```
+/// use bytes::BytesMut;
+/// use leveret_codec::{Frame, basic};
+///
+/// let frame = Frame::method(1, basic::Ack { delivery_tag: 7, multiple: false });
+/// let mut octets = BytesMut::new();
+/// frame.encode(&mut octets);
+/// assert_eq!(octets[..7], [1, 0, 1, 0, 0, 0, 13]);
+///
+/// let decoded = Frame::decode(&mut octets, 131_072)?;
+/// assert_eq!(decoded, Some(frame));
+/// assert!(octets.is_empty());
+/// # Ok::<(), leveret_codec::DecodeError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "a box would cost an allocation a frame")]
+pub enum Frame {
+    /// A method.
+    Method {
+        /// The channel.
+        channel: u16,
+        /// The method.
+        method: Method,
+    },
+    /// A content header.
+    Header {
+        /// The channel.
+        channel: u16,
+        /// Size and properties.
+        header: ContentHeader,
+    },
+    /// A piece of a content body.
+    Body {
+        /// The channel.
+        channel: u16,
+        /// The piece.
+        payload: Bytes,
+    },
+    /// A sign of life, on channel 0.
+    Heartbeat,
+}
+
+impl RawFrame {
+    /// Takes one frame off the front of `buffer`, if it is there as a whole.
+    ///
+    /// `max_payload` is judged on the first seven octets, so an oversized frame is refused before
+    /// any of it is waited for. `Ok(None)` asks for more octets and takes nothing.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for octets that begin no frame, or end none.
+    pub fn decode(buffer: &mut BytesMut, max_payload: u32) -> Result<Option<Self>, DecodeError> {
+        let error = |offset, problem| Err(DecodeError::new("frame", offset, problem));
+        let Some(&first) = buffer.first() else { return Ok(None) };
+        let Some(kind) = FrameKind::from_octet(first) else {
+            return error(0, Problem::UnknownFrameType { octet: first });
+        };
+        let Some(&[_, channel_0, channel_1, size_0, size_1, size_2, size_3]) =
+            buffer.first_chunk::<HEADER_SIZE>()
+        else {
+            return Ok(None);
+        };
+        let channel = u16::from_be_bytes([channel_0, channel_1]);
+        let size = u32::from_be_bytes([size_0, size_1, size_2, size_3]);
+        if size > max_payload {
+            return error(3, Problem::FrameTooLarge { size, limit: max_payload });
+        }
+        if kind == FrameKind::Heartbeat && (size, channel) != (0, 0) {
+            return error(1, Problem::BadHeartbeat);
+        }
+        let end = HEADER_SIZE.saturating_add(usize::try_from(size).unwrap_or(usize::MAX));
+        let Some(&octet) = buffer.get(end) else { return Ok(None) };
+        if octet != FRAME_END {
+            return error(end, Problem::BadFrameEnd { octet });
+        }
+        let mut payload = buffer.split_to(end);
+        payload.advance(HEADER_SIZE);
+        buffer.advance(1);
+        Ok(Some(Self { kind, channel, payload: payload.freeze() }))
+    }
+}
+
+impl FrameKind {
+    fn from_octet(octet: u8) -> Option<Self> {
+        [Self::Method, Self::Header, Self::Body, Self::Heartbeat]
+            .into_iter()
+            .find(|kind| *kind as u8 == octet)
+    }
+}
+
+impl Frame {
+    /// A method frame.
+    pub fn method(channel: u16, method: impl Into<Method>) -> Self {
+        Self::Method { channel, method: method.into() }
+    }
+
+    /// Takes one frame off the front of `buffer`, as [`RawFrame::decode`] does, and decodes its
+    /// payload, of which nothing may be left over.
+    ///
+    /// # Errors
+    /// [`DecodeError`]; the connection is then beyond repair.
+    pub fn decode(buffer: &mut BytesMut, max_payload: u32) -> Result<Option<Self>, DecodeError> {
+        RawFrame::decode(buffer, max_payload)?.map(Self::try_from).transpose()
+    }
+
+    /// Appends the frame.
+    ///
+    /// The peer's frame-max is the caller's to keep. A body longer than a frame can announce is
+    /// written as several body frames, which mean the same.
+    pub fn encode(&self, out: &mut BytesMut) {
+        match self {
+            Self::Method { channel, method } => {
+                encode_frame(FrameKind::Method, *channel, out, |out| method.encode(out));
+            }
+            Self::Header { channel, header } => {
+                encode_frame(FrameKind::Header, *channel, out, |out| header.encode(out));
+            }
+            Self::Body { channel, payload } if payload.is_empty() => {
+                encode_frame(FrameKind::Body, *channel, out, |_| {});
+            }
+            Self::Body { channel, payload } => encode_body(*channel, payload, u32::MAX, out),
+            Self::Heartbeat => encode_frame(FrameKind::Heartbeat, 0, out, |_| {}),
+        }
+    }
+}
+
+impl TryFrom<RawFrame> for Frame {
+    type Error = DecodeError;
+
+    fn try_from(RawFrame { kind, channel, payload }: RawFrame) -> Result<Self, DecodeError> {
+        Ok(match kind {
+            FrameKind::Method => Self::Method { channel, method: Method::decode(&payload)? },
+            FrameKind::Header => Self::Header { channel, header: ContentHeader::decode(&payload)? },
+            FrameKind::Body => Self::Body { channel, payload },
+            FrameKind::Heartbeat => Self::Heartbeat,
+        })
+    }
+}
+
+/// Appends `body` as body frames of at most `max_payload` octets each; for an empty one, nothing.
+pub fn encode_body(channel: u16, body: &[u8], max_payload: u32, out: &mut BytesMut) {
+    let size = usize::try_from(max_payload).unwrap_or(usize::MAX).max(1);
+    for piece in body.chunks(size) {
+        encode_frame(FrameKind::Body, channel, out, |out| out.put_slice(piece));
+    }
+}
+
+/// The size is not known before the payload is written, so it is filled in afterwards.
+fn encode_frame(
+    kind: FrameKind,
+    channel: u16,
+    out: &mut BytesMut,
+    payload: impl FnOnce(&mut BytesMut),
+) {
+    out.put_u8(kind as u8);
+    out.put_u16(channel);
+    let size_at = out.len();
+    out.put_u32(0);
+    let start = out.len();
+    payload(out);
+    // What methods and properties can hold is bounded so that this cannot saturate.
+    let size = u32::try_from(out.len().saturating_sub(start)).unwrap_or(u32::MAX);
+    if let Some(field) = out.get_mut(size_at..start) {
+        field.copy_from_slice(&size.to_be_bytes());
+    }
+    out.put_u8(FRAME_END);
+}
+
+/// The eight octets that begin a connection: `AMQP`, then protocol id and version (4.2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProtocolHeader {
+    /// The four octets after `AMQP`.
+    pub version: [u8; 4],
+}
+
+impl ProtocolHeader {
+    /// What Leveret speaks. RabbitMQ answers any other with the header that it would take.
+    pub const AMQP_0_9_1: Self = Self { version: [0, 0, 9, 1] };
+
+    const NAME: [u8; 4] = *b"AMQP";
+
+    /// Reads a header off the front of `buffer`. `None`: it begins otherwise, or is not complete.
+    pub fn decode(buffer: &[u8]) -> Option<Self> {
+        let (header, _) = buffer.split_first_chunk::<8>()?;
+        let (name, version) = header.split_first_chunk::<4>()?;
+        (*name == Self::NAME).then_some(Self { version: *version.first_chunk()? })
+    }
+
+    /// Whether `buffer` is the beginning of a header, or a header.
+    pub fn could_begin(buffer: &[u8]) -> bool {
+        !buffer.is_empty() && buffer.iter().zip(&Self::NAME).all(|(octet, name)| octet == name)
+    }
+
+    /// Appends the header.
+    pub fn encode(self, out: &mut BytesMut) {
+        out.put_slice(&Self::NAME);
+        out.put_slice(&self.version);
+    }
+}
+
+impl fmt::Display for ProtocolHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [id, major, minor, revision] = self.version;
+        write!(f, "AMQP {id} {major} {minor} {revision}")
+    }
+}

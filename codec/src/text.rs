@@ -1,0 +1,275 @@
+//! Strings as AMQP counts them: [`ShortStr`], [`LongStr`] and [`Secret`].
+//!
+//! The wire gives a string a length of one octet or of four, and nothing else: no terminator and,
+//! in practice, no character set. The limits live in these types, so whatever holds one can be
+//! encoded, and only making one can fail.
+
+use alloc::string::String;
+use core::borrow::Borrow;
+use core::fmt;
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use crate::DecodeError;
+use crate::wire::{Reader, Wire};
+
+/// A string was too long for the wire.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{length} octets do not fit into an AMQP {kind}, which holds {limit}")]
+pub struct TooLong {
+    kind: &'static str,
+    length: usize,
+    limit: usize,
+}
+
+/// `shortstr`: 0 to 255 octets, usually UTF-8 (AMQP 0-9-1, 4.2.5.3).
+///
+/// RabbitMQ checks the UTF-8 of most method fields, but not of properties: a correlation-id may be
+/// any octets. So this type holds octets, and [`as_str`](Self::as_str) says whether they are text.
+/// Cloning is cheap: the octets are shared.
+///
+/// ```
+/// use leveret_codec::ShortStr;
+///
+/// let queue = ShortStr::from_static("amq.rabbitmq.reply-to");
+/// assert_eq!(queue.as_str(), Ok("amq.rabbitmq.reply-to"));
+/// assert!(ShortStr::new("x".repeat(256)).is_err());
+/// ```
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShortStr(Bytes);
+
+/// `longstr`: 0 to [`LongStr::MAX_LEN`] octets of any kind (AMQP 0-9-1, 4.2.5.3).
+///
+/// The length field could say four times as much, but the frame around the string has a length
+/// field of the same size: the lower limit is what makes every method fit into a frame.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LongStr(Bytes);
+
+/// A [`LongStr`] that is never printed: a password, a token, a SASL response.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(pub LongStr);
+
+impl ShortStr {
+    /// The most octets a `shortstr` can hold.
+    pub const MAX_LEN: usize = 0xff;
+
+    /// A string of no octets.
+    pub const EMPTY: Self = Self(Bytes::new());
+
+    /// Takes the octets as they are.
+    ///
+    /// # Errors
+    /// [`TooLong`] for more than 255 octets.
+    pub fn new(octets: impl Into<Bytes>) -> Result<Self, TooLong> {
+        bounded("short string", octets.into(), Self::MAX_LEN).map(Self)
+    }
+
+    /// A constant. More than 255 octets do not compile in a `const`, and panic elsewhere.
+    pub const fn from_static(text: &'static str) -> Self {
+        assert!(text.len() <= Self::MAX_LEN, "a short string holds 255 octets");
+        Self(Bytes::from_static(text.as_bytes()))
+    }
+
+    /// As much of `text` as fits, cut between characters: for texts that explain, such as a
+    /// reply-text, where the beginning is better than an error.
+    pub fn truncated(text: &str) -> Self {
+        let mut end = text.len().min(Self::MAX_LEN);
+        while !text.is_char_boundary(end) {
+            end = end.saturating_sub(1);
+        }
+        let (start, _) = text.split_at_checked(end).unwrap_or_default();
+        Self(Bytes::copy_from_slice(start.as_bytes()))
+    }
+}
+
+impl LongStr {
+    /// The most octets Leveret puts into a `longstr`: 2³⁰ − 1.
+    pub const MAX_LEN: usize = 0x3fff_ffff;
+
+    /// Takes the octets as they are.
+    ///
+    /// # Errors
+    /// [`TooLong`] for more than [`MAX_LEN`](Self::MAX_LEN) octets.
+    pub fn new(octets: impl Into<Bytes>) -> Result<Self, TooLong> {
+        bounded("long string", octets.into(), Self::MAX_LEN).map(Self)
+    }
+
+    /// A constant.
+    pub const fn from_static(text: &'static str) -> Self {
+        assert!(text.len() <= Self::MAX_LEN, "a long string holds 2^30 - 1 octets");
+        Self(Bytes::from_static(text.as_bytes()))
+    }
+}
+
+fn bounded(kind: &'static str, octets: Bytes, limit: usize) -> Result<Bytes, TooLong> {
+    if octets.len() > limit {
+        return Err(TooLong { kind, length: octets.len(), limit });
+    }
+    Ok(octets)
+}
+
+impl Wire for ShortStr {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        reader.short_octets().map(Self)
+    }
+
+    fn encode(&self, out: &mut BytesMut) {
+        // The type keeps the length below 256.
+        out.put_u8(u8::try_from(self.0.len()).unwrap_or(u8::MAX));
+        out.put_slice(&self.0);
+    }
+}
+
+impl Wire for LongStr {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        reader.long_octets().map(Self)
+    }
+
+    fn encode(&self, out: &mut BytesMut) {
+        out.put_u32(u32::try_from(self.0.len()).unwrap_or(u32::MAX));
+        out.put_slice(&self.0);
+    }
+}
+
+impl Wire for Secret {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        LongStr::decode(reader).map(Self)
+    }
+
+    fn encode(&self, out: &mut BytesMut) {
+        self.0.encode(out);
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(***)")
+    }
+}
+
+macro_rules! octet_string {
+    ($type:ident) => {
+        impl $type {
+            /// The octets.
+            pub fn as_bytes(&self) -> &[u8] {
+                &self.0
+            }
+
+            /// The octets as text.
+            ///
+            /// # Errors
+            /// The wire does not promise UTF-8.
+            pub fn as_str(&self) -> Result<&str, core::str::Utf8Error> {
+                core::str::from_utf8(&self.0)
+            }
+
+            /// The octets as text, with U+FFFD for what is no UTF-8.
+            pub fn to_string_lossy(&self) -> alloc::borrow::Cow<'_, str> {
+                String::from_utf8_lossy(&self.0)
+            }
+
+            /// How many octets.
+            pub fn len(&self) -> usize {
+                self.0.len()
+            }
+
+            /// Whether there are none.
+            pub fn is_empty(&self) -> bool {
+                self.0.is_empty()
+            }
+
+            /// The octets, still shared with whatever they were read from.
+            pub fn into_bytes(self) -> Bytes {
+                self.0
+            }
+        }
+
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "\"{}\"", self.0.escape_ascii())
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.to_string_lossy())
+            }
+        }
+
+        impl TryFrom<&str> for $type {
+            type Error = TooLong;
+
+            fn try_from(text: &str) -> Result<Self, TooLong> {
+                Self::new(Bytes::copy_from_slice(text.as_bytes()))
+            }
+        }
+
+        impl TryFrom<String> for $type {
+            type Error = TooLong;
+
+            fn try_from(text: String) -> Result<Self, TooLong> {
+                Self::new(text)
+            }
+        }
+
+        impl AsRef<[u8]> for $type {
+            fn as_ref(&self) -> &[u8] {
+                &self.0
+            }
+        }
+
+        impl Borrow<[u8]> for $type {
+            fn borrow(&self) -> &[u8] {
+                &self.0
+            }
+        }
+
+        impl PartialEq<str> for $type {
+            fn eq(&self, other: &str) -> bool {
+                *self.0 == *other.as_bytes()
+            }
+        }
+
+        impl PartialEq<&str> for $type {
+            fn eq(&self, other: &&str) -> bool {
+                *self.0 == *other.as_bytes()
+            }
+        }
+    };
+}
+
+octet_string!(ShortStr);
+octet_string!(LongStr);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+
+    #[test]
+    fn a_short_string_holds_255_octets_and_no_more() {
+        let longest = ShortStr::new(alloc::vec![b'x'; 255]).unwrap();
+        let mut out = BytesMut::new();
+        longest.encode(&mut out);
+        assert_eq!((out.len(), out[0]), (256, 255));
+
+        let error = ShortStr::new(alloc::vec![b'x'; 256]).unwrap_err();
+        assert_eq!(
+            format!("{error}"),
+            "256 octets do not fit into an AMQP short string, which holds 255"
+        );
+    }
+
+    #[test]
+    fn truncation_keeps_characters_whole() {
+        let text = "é".repeat(200);
+        assert_eq!(ShortStr::truncated(&text), *"é".repeat(127));
+        assert_eq!(ShortStr::truncated("short"), "short");
+    }
+
+    #[test]
+    fn a_secret_does_not_show() {
+        let secret = Secret(LongStr::from_static("hunter2"));
+        assert_eq!(format!("{secret:?}"), "Secret(***)");
+    }
+}
