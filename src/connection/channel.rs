@@ -1,0 +1,191 @@
+//! Channels: their numbers, their states, and the content that arrives on them.
+//!
+//! ```text
+//!            open sent            open-ok              close sent
+//!   (free) ────────────▶ Opening ──────────▶ Open ──────────────▶ Closing
+//!      ▲                    │                 │                      │
+//!      └────────────────────┴─────────────────┴──────────────────────┘
+//!              close received, close-ok sent          close-ok received
+//! ```
+
+use alloc::vec::Vec;
+use bytes::{Bytes, BytesMut};
+
+use leveret_codec::{BasicProperties, ContentHeader, Method, ReplyCode};
+
+use super::violation::Violation;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Opening,
+    Open,
+    /// We have sent close, and drop what comes until close-ok.
+    Closing,
+}
+
+#[derive(Debug)]
+pub(super) struct Channel {
+    pub(super) state: State,
+    /// Whether the peer lets us send content (`channel.flow`).
+    pub(super) flow: bool,
+    content: Expect,
+}
+
+/// What may come next: content is a method, a header, and as many octets of body as that says,
+/// with nothing else on the same channel in between (4.2.6).
+#[derive(Debug, Default)]
+enum Expect {
+    #[default]
+    Method,
+    Header(Method),
+    Body(Partial),
+}
+
+#[derive(Debug)]
+struct Partial {
+    method: Method,
+    properties: BasicProperties,
+    missing: u64,
+    body: BytesMut,
+}
+
+/// A whole message with the method that brought it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Content {
+    /// `basic.deliver`, `basic.return` or `basic.get-ok`.
+    pub method: Method,
+    /// The message's properties.
+    pub properties: BasicProperties,
+    /// The message's body.
+    pub body: Bytes,
+}
+
+/// A body below this size is copied out of the read buffer, so that it does not keep a buffer of
+/// many times its own size in memory for as long as somebody holds it.
+const COPY_BELOW: usize = 0x4000;
+
+impl Channel {
+    fn opening() -> Self {
+        Self { state: State::Opening, flow: true, content: Expect::Method }
+    }
+
+    /// A method that brings content has come.
+    pub(super) fn begin_content(&mut self, method: Method) {
+        self.content = Expect::Header(method);
+    }
+
+    /// Whether a method may come now.
+    pub(super) fn expect_method(&self) -> Result<(), Violation> {
+        match self.content {
+            Expect::Method => Ok(()),
+            Expect::Header(_) => Err(unexpected("a method where a content header was expected")),
+            Expect::Body(_) => Err(unexpected("a method where a content body was expected")),
+        }
+    }
+
+    /// Takes a header frame. The message is whole if its body is empty: no body frame follows.
+    pub(super) fn header(
+        &mut self,
+        header: ContentHeader,
+        max_body_size: u64,
+    ) -> Result<Option<Content>, Violation> {
+        let Expect::Header(method) = core::mem::take(&mut self.content) else {
+            return Err(unexpected("a content header where none was expected"));
+        };
+        let ContentHeader { body_size, properties } = header;
+        if body_size > max_body_size {
+            let text = alloc::format!(
+                "a body of {body_size} octets is announced, the limit is {max_body_size}"
+            );
+            return Err(Violation::new(ReplyCode::FRAME_ERROR, text));
+        }
+        let partial = Partial { method, properties, missing: body_size, body: BytesMut::new() };
+        Ok(self.complete(partial, None))
+    }
+
+    /// Takes a body frame. The message is whole when its body is as long as announced.
+    pub(super) fn body(&mut self, payload: Bytes) -> Result<Option<Content>, Violation> {
+        let Expect::Body(mut partial) = core::mem::take(&mut self.content) else {
+            return Err(unexpected("a content body where none was expected"));
+        };
+        let length = u64::try_from(payload.len()).unwrap_or(u64::MAX);
+        let Some(missing) = partial.missing.checked_sub(length) else {
+            let text = alloc::format!(
+                "a body frame of {length} octets where {} were left of the body",
+                partial.missing
+            );
+            return Err(Violation::new(ReplyCode::FRAME_ERROR, text));
+        };
+        partial.missing = missing;
+        Ok(self.complete(partial, Some(payload)))
+    }
+
+    fn complete(&mut self, mut partial: Partial, payload: Option<Bytes>) -> Option<Content> {
+        if partial.missing > 0 {
+            // Room is made for what has come, never for what is announced.
+            partial.body.extend_from_slice(&payload.unwrap_or_default());
+            self.content = Expect::Body(partial);
+            return None;
+        }
+        let Partial { method, properties, mut body, .. } = partial;
+        let body = match payload {
+            Some(only) if body.is_empty() => detach(only),
+            Some(last) => {
+                body.extend_from_slice(&last);
+                body.freeze()
+            }
+            None => Bytes::new(),
+        };
+        Some(Content { method, properties, body })
+    }
+}
+
+fn detach(body: Bytes) -> Bytes {
+    if body.len() < COPY_BELOW { Bytes::copy_from_slice(&body) } else { body }
+}
+
+fn unexpected(text: &str) -> Violation {
+    Violation::new(ReplyCode::UNEXPECTED_FRAME, text)
+}
+
+/// The channels by number. Channel 0 is the connection's own and not among them.
+#[derive(Debug, Default)]
+pub(super) struct Channels {
+    slots: Vec<Option<Channel>>,
+}
+
+impl Channels {
+    /// Takes the lowest free number. `None`: all `max` are in use.
+    pub(super) fn allocate(&mut self, max: u16) -> Option<u16> {
+        let index = match self.slots.iter().position(Option::is_none) {
+            Some(free) => free,
+            None => {
+                self.slots.push(None);
+                self.slots.len().saturating_sub(1)
+            }
+        };
+        let number = u16::try_from(index).ok()?.checked_add(1)?;
+        if number > max {
+            self.slots.truncate(max.into());
+            return None;
+        }
+        *self.slots.get_mut(index)? = Some(Channel::opening());
+        Some(number)
+    }
+
+    pub(super) fn get_mut(&mut self, number: u16) -> Option<&mut Channel> {
+        self.slots.get_mut(usize::from(number).checked_sub(1)?)?.as_mut()
+    }
+
+    pub(super) fn is_open(&self, number: u16) -> bool {
+        let index = usize::from(number).wrapping_sub(1);
+        matches!(self.slots.get(index), Some(Some(Channel { state: State::Open, .. })))
+    }
+
+    pub(super) fn free(&mut self, number: u16) {
+        let index = usize::from(number).wrapping_sub(1);
+        if let Some(slot) = self.slots.get_mut(index) {
+            *slot = None;
+        }
+    }
+}

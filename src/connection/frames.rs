@@ -1,0 +1,288 @@
+//! What comes in: octets, the end of the transport, and time.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+
+use bytes::{Buf, Bytes, BytesMut};
+use leveret_codec::{
+    ContentHeader, DecodeError, FRAME_OVERHEAD, FrameKind, Method, ProtocolHeader, RawFrame,
+    ReplyCode, channel as channel_method, connection as method,
+};
+
+use super::channel::State as ChannelState;
+use super::{Connection, ConnectionError, Event, NotAmqp, State, Violation};
+use crate::Instant;
+
+impl Connection {
+    /// Takes every whole frame off the front of `input`. The rest is to be left there until more
+    /// has come.
+    pub fn handle_input(&mut self, now: Instant, input: &mut BytesMut) {
+        self.heartbeat.received(now);
+        loop {
+            let frame = match self.state {
+                State::Closed => return input.clear(),
+                State::ExpectStart => self.first_frame(input),
+                _ => RawFrame::decode(input, self.max_payload()),
+            };
+            let result = match frame {
+                Ok(Some(frame)) => self.handle_frame(now, frame),
+                Ok(None) => return,
+                Err(_) if self.state == State::ExpectCloseOk => return input.clear(),
+                Err(error) if self.state == State::ExpectStart => {
+                    return self.finish(Err(NotAmqp::recognise(input, error).into()));
+                }
+                Err(error) => Err(error.into()),
+            };
+            if let Err(violation) = result {
+                self.fail(now, violation);
+            }
+        }
+    }
+
+    /// The peer has closed its side of the transport.
+    pub fn handle_eof(&mut self) {
+        self.handle_transport_error("the peer closed the socket".to_string());
+    }
+
+    /// The transport has failed. While the connection closes, that is as good as the end: a
+    /// broker that closes first often resets the socket.
+    pub fn handle_transport_error(&mut self, reason: String) {
+        let result = match self.state {
+            State::Closed => return,
+            State::ExpectCloseOk => Ok(()),
+            State::Open => Err(ConnectionError::Lost { reason }),
+            State::ExpectStart if !self.greeting.is_empty() => {
+                let error = self.first_frame(&mut BytesMut::from(&*self.greeting)).err();
+                Err(match error {
+                    Some(error) => NotAmqp::recognise(&self.greeting, error).into(),
+                    None => ConnectionError::SilentClose { stage: self.stage() },
+                })
+            }
+            State::ExpectStart | State::ExpectTune | State::ExpectOpenOk => {
+                Err(ConnectionError::SilentClose { stage: self.stage() })
+            }
+        };
+        self.finish(result);
+    }
+
+    /// Time has come to [`poll_timeout`](Self::poll_timeout), or passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            return self.finish(match self.state {
+                State::ExpectCloseOk => Ok(()),
+                _ => Err(ConnectionError::HandshakeTimeout { stage: self.stage() }),
+            });
+        }
+        if let Some(silence) = self.heartbeat.silence(now) {
+            return self
+                .finish(Err(ConnectionError::HeartbeatTimeout { seconds: silence.as_secs() }));
+        }
+        if self.heartbeat.is_due(now) {
+            leveret_codec::Frame::Heartbeat.encode(&mut self.transmit);
+        }
+    }
+
+    /// What was going on, for errors of a handshake that stopped.
+    fn stage(&self) -> &'static str {
+        match self.state {
+            State::ExpectStart => "before its greeting (connection.start)",
+            State::ExpectTune => "after the login (connection.start-ok)",
+            _ => "while the virtual host was opened (connection.open)",
+        }
+    }
+
+    /// Methods and headers may be larger than frame-max, within our own limit.
+    fn max_payload(&self) -> u32 {
+        self.frame_max.max(self.config.max_received_frame).saturating_sub(FRAME_OVERHEAD)
+    }
+
+    /// A peer that does not speak AMQP 0-9-1 shows with its first octets, given eight of them.
+    fn first_frame(&mut self, input: &mut BytesMut) -> Result<Option<RawFrame>, DecodeError> {
+        if ProtocolHeader::could_begin(input) {
+            if let Some(header) = ProtocolHeader::decode(input) {
+                return Err(DecodeError::version_refused(header));
+            }
+            self.greeting = Bytes::copy_from_slice(input);
+            return Ok(None);
+        }
+        let frame = RawFrame::decode(input, self.max_payload());
+        if frame.is_err() && input.remaining() < 8 && self.greeting.len() < input.remaining() {
+            self.greeting = Bytes::copy_from_slice(input);
+            return Ok(None);
+        }
+        frame
+    }
+
+    fn handle_frame(&mut self, now: Instant, frame: RawFrame) -> Result<(), Violation> {
+        let RawFrame { kind, channel, payload } = frame;
+        if self.state == State::ExpectCloseOk {
+            self.handle_while_closing(kind, channel, &payload);
+            return Ok(());
+        }
+        match (kind, channel) {
+            (FrameKind::Heartbeat, _) => Ok(()),
+            (FrameKind::Method, 0) => self.handle_connection_method(now, Method::decode(&payload)?),
+            (FrameKind::Header | FrameKind::Body, 0) => {
+                Err(Violation::new(ReplyCode::UNEXPECTED_FRAME, "content on channel 0"))
+            }
+            _ if self.state != State::Open => {
+                let text = format!("a frame on channel {channel} during the handshake");
+                Err(Violation::new(ReplyCode::UNEXPECTED_FRAME, text))
+            }
+            (FrameKind::Method, _) => self.handle_channel_method(channel, &payload),
+            (FrameKind::Header | FrameKind::Body, _) => self.handle_content(kind, channel, payload),
+        }
+    }
+
+    /// We have sent close: only its answer counts, or a close that crossed it.
+    fn handle_while_closing(&mut self, kind: FrameKind, channel: u16, payload: &Bytes) {
+        if kind != FrameKind::Method || channel != 0 {
+            return;
+        }
+        match Method::decode(payload) {
+            Ok(Method::ConnectionCloseOk(_)) => self.finish(Ok(())),
+            Ok(Method::ConnectionClose(_)) => self.transmit_method(0, method::CloseOk {}),
+            _ => {}
+        }
+    }
+
+    fn handle_connection_method(&mut self, now: Instant, method: Method) -> Result<(), Violation> {
+        match (self.state, method) {
+            (_, Method::ConnectionClose(close)) => {
+                self.transmit_method(0, method::CloseOk {});
+                self.finish(Err(self.closed_by_peer(&close)));
+                Ok(())
+            }
+            (State::Open, Method::ConnectionBlocked(blocked)) => {
+                let reason = blocked.reason.to_string();
+                self.events.push_back(Event::Blocked { reason });
+                Ok(())
+            }
+            (State::Open, Method::ConnectionUnblocked(_)) => {
+                self.events.push_back(Event::Unblocked);
+                Ok(())
+            }
+            (State::Open, Method::ConnectionUpdateSecretOk(_)) => {
+                self.events.push_back(Event::SecretUpdated);
+                Ok(())
+            }
+            (State::Open, method) => Err(Violation::out_of_order(&method)),
+            (_, method) => self.handle_handshake(now, method),
+        }
+    }
+
+    fn handle_channel_method(&mut self, number: u16, payload: &Bytes) -> Result<(), Violation> {
+        let Some(channel) = self.channels.get_mut(number) else {
+            return Err(Violation::channel_not_open(number));
+        };
+        let method = Method::decode(payload)?;
+        match (channel.state, method) {
+            // A close may come at any moment, even within content, which is then dropped.
+            (_, Method::ChannelClose(close)) => {
+                let ours = channel.state == ChannelState::Closing;
+                self.transmit_method(number, channel_method::CloseOk {});
+                if !ours {
+                    self.channels.free(number);
+                    self.events
+                        .push_back(Event::ChannelClosed { channel: number, close: Some(close) });
+                }
+            }
+            (ChannelState::Closing, Method::ChannelCloseOk(_)) => {
+                self.channels.free(number);
+                self.events.push_back(Event::ChannelClosed { channel: number, close: None });
+            }
+            (ChannelState::Closing, _) => {}
+            (ChannelState::Opening, Method::ChannelOpenOk(_)) => {
+                channel.state = ChannelState::Open;
+                self.events.push_back(Event::ChannelOpened { channel: number });
+            }
+            (ChannelState::Open, Method::ChannelFlow(flow)) => {
+                channel.expect_method()?;
+                channel.flow = flow.active;
+                let active = flow.active;
+                self.transmit_method(number, channel_method::FlowOk { active });
+                self.events.push_back(Event::Flow { channel: number, active });
+            }
+            (ChannelState::Open, method) if is_for_clients(&method) => {
+                channel.expect_method()?;
+                if method.carries_content() {
+                    channel.begin_content(method);
+                } else {
+                    self.events.push_back(Event::Method { channel: number, method });
+                }
+            }
+            (_, method) => return Err(Violation::out_of_order(&method)),
+        }
+        Ok(())
+    }
+
+    fn handle_content(
+        &mut self,
+        kind: FrameKind,
+        number: u16,
+        payload: Bytes,
+    ) -> Result<(), Violation> {
+        let largest_body = self.frame_max.saturating_sub(FRAME_OVERHEAD);
+        let Some(channel) = self.channels.get_mut(number) else {
+            return Err(Violation::channel_not_open(number));
+        };
+        if channel.state == ChannelState::Closing {
+            return Ok(());
+        }
+        let content = if kind == FrameKind::Header {
+            channel.header(ContentHeader::decode(&payload)?, self.config.max_body_size)?
+        } else if payload.len() > usize::try_from(largest_body).unwrap_or(usize::MAX) {
+            let text = format!("a body frame beyond the frame-max of {}", self.frame_max);
+            return Err(Violation::new(ReplyCode::FRAME_ERROR, text));
+        } else {
+            channel.body(payload)?
+        };
+        if let Some(content) = content {
+            self.events.push_back(Event::Content { channel: number, content });
+        }
+        Ok(())
+    }
+
+    fn closed_by_peer(&self, close: &method::Close) -> ConnectionError {
+        let text = close.reply_text.to_string();
+        match (self.state, close.reply_code) {
+            (State::ExpectTune, ReplyCode::ACCESS_REFUSED) => {
+                ConnectionError::LoginRefused { text }
+            }
+            (State::ExpectOpenOk, _) if (close.class_id, close.method_id) == (10, 40) => {
+                let virtual_host = self.config.virtual_host.to_string();
+                ConnectionError::VirtualHostRefused { virtual_host, text }
+            }
+            (_, code) => ConnectionError::ClosedByPeer {
+                code,
+                text,
+                class_id: close.class_id,
+                method_id: close.method_id,
+            },
+        }
+    }
+}
+
+/// Methods that a broker may send on a channel that is open.
+fn is_for_clients(method: &Method) -> bool {
+    matches!(
+        method,
+        Method::QueueDeclareOk(_)
+            | Method::QueueBindOk(_)
+            | Method::QueuePurgeOk(_)
+            | Method::QueueDeleteOk(_)
+            | Method::QueueUnbindOk(_)
+            | Method::BasicQosOk(_)
+            | Method::BasicConsumeOk(_)
+            | Method::BasicCancel(_)
+            | Method::BasicCancelOk(_)
+            | Method::BasicReturn(_)
+            | Method::BasicDeliver(_)
+            | Method::BasicGetOk(_)
+            | Method::BasicGetEmpty(_)
+            | Method::BasicAck(_)
+            | Method::BasicNack(_)
+            | Method::BasicRecoverOk(_)
+            | Method::ConfirmSelectOk(_)
+    )
+}

@@ -1,0 +1,394 @@
+//! [`Connection`]: the client's end of an AMQP 0-9-1 connection, as a state machine without IO.
+//!
+//! ```text
+//!                      start                 tune                  open-ok
+//!   ExpectStart ─────────────▶ ExpectTune ─────────▶ ExpectOpenOk ─────────▶ Open
+//!        │        send start-ok │  ▲ │  send tune-ok       │                  │
+//!        │                      └──┘ │  and open           │                  │
+//!        │                    secure │                     │  our close, or   │
+//!        │                           ▼                     ▼  the peer's fault▼
+//!        │                   ┌───────┴─────────────────────┴───────┐ ExpectCloseOk
+//!        │  end of transport │ close received: send close-ok       │       │
+//!        └───────────────────┴──────────────▶ Closed ◀─────────────┴───────┘
+//!                                                     close-ok, end of transport, timeout
+//! ```
+//!
+//! Bytes and time go in, bytes and events come out. `handle_*` is input and returns nothing: a
+//! failure is one final [`Event::Closed`]. Verbs such as [`publish`](Connection::publish) are the
+//! user's commands; they fail only if the user is at fault.
+
+mod channel;
+mod config;
+mod error;
+mod frames;
+mod handshake;
+mod heartbeat;
+mod violation;
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+
+use bytes::{Bytes, BytesMut};
+use leveret_codec::{
+    BasicProperties, ContentHeader, FRAME_OVERHEAD, FieldTable, FieldValue, Frame, Method,
+    ProtocolHeader, ReplyCode, Secret, ShortStr, basic, channel as channel_method,
+    connection as method, encode_body,
+};
+
+use self::channel::Channels;
+use self::heartbeat::Heartbeat;
+use crate::Instant;
+
+pub use self::channel::Content;
+pub use self::config::{Config, Credentials};
+pub use self::error::{ConnectionError, NotAmqp};
+pub use self::violation::Violation;
+
+/// The client's end of a connection. See the [module](self) for its states.
+#[derive(Debug)]
+pub struct Connection {
+    config: Config,
+    state: State,
+    /// When the handshake or our close has taken too long.
+    deadline: Option<Instant>,
+    heartbeat: Heartbeat,
+    channel_max: u16,
+    frame_max: u32,
+    server_properties: FieldTable,
+    channels: Channels,
+    /// What came instead of a first frame, while it is too little to tell what it is.
+    greeting: Bytes,
+    transmit: BytesMut,
+    events: VecDeque<Event>,
+    /// The final event has been made.
+    ended: bool,
+}
+
+/// Named by what is awaited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    ExpectStart,
+    ExpectTune,
+    ExpectOpenOk,
+    Open,
+    /// We have sent close. Everything but close-ok, and a close that crossed ours, is dropped.
+    ExpectCloseOk,
+    Closed,
+}
+
+/// What has happened to a [`Connection`].
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The handshake is done; channels may be opened.
+    Opened,
+    /// The channel may be used.
+    ChannelOpened {
+        /// Its number.
+        channel: u16,
+    },
+    /// The channel is gone and its number free.
+    ChannelClosed {
+        /// Its number.
+        channel: u16,
+        /// Why, if the broker closed it; `None` answers our own close.
+        close: Option<channel_method::Close>,
+    },
+    /// The broker asks to pause content on the channel, or to go on.
+    Flow {
+        /// The channel.
+        channel: u16,
+        /// Whether content may be sent.
+        active: bool,
+    },
+    /// A method without content, of the classes queue, basic and confirm.
+    Method {
+        /// The channel.
+        channel: u16,
+        /// The method.
+        method: Method,
+    },
+    /// A whole message: delivered, returned or got.
+    Content {
+        /// The channel.
+        channel: u16,
+        /// The message.
+        content: Content,
+    },
+    /// The broker has an alarm on and does not read what is published.
+    Blocked {
+        /// Such as "low on memory".
+        reason: String,
+    },
+    /// The alarm is off.
+    Unblocked,
+    /// The broker has taken the new credentials.
+    SecretUpdated,
+    /// The last event: the connection is over. `Ok` after an orderly [`close`](Connection::close).
+    Closed(Result<(), ConnectionError>),
+}
+
+/// A command that this connection cannot carry out now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Misuse {
+    /// Before [`Event::Opened`], or after the end.
+    #[error("the connection is not open")]
+    NotOpen,
+    /// The channel was never opened, or not yet, or is closed.
+    #[error("channel {0} is not open")]
+    ChannelNotOpen(u16),
+    /// All channel numbers are in use.
+    #[error("all {0} channels of the connection are in use")]
+    NoFreeChannel(u16),
+    /// Methods and content headers cannot be split.
+    #[error("{size} octets of headers or arguments do not fit into a frame of {frame_max}")]
+    FrameTooLarge {
+        /// Octets of the whole frame.
+        size: usize,
+        /// The negotiated limit.
+        frame_max: u32,
+    },
+}
+
+impl Connection {
+    /// A connection whose transport is up; the protocol header is the first thing it transmits.
+    pub fn new(config: Config, now: Instant) -> Self {
+        let mut transmit = BytesMut::new();
+        ProtocolHeader::AMQP_0_9_1.encode(&mut transmit);
+        Self {
+            state: State::ExpectStart,
+            deadline: Some(now.after(config.handshake_timeout)),
+            heartbeat: Heartbeat::new(0, now),
+            channel_max: config.channel_max,
+            frame_max: config.frame_max,
+            server_properties: FieldTable::EMPTY,
+            channels: Channels::default(),
+            greeting: Bytes::new(),
+            transmit,
+            events: VecDeque::new(),
+            ended: false,
+            config,
+        }
+    }
+
+    // ------------------------------------------------------------------ output
+
+    /// Moves what is to be sent to the end of `out`.
+    pub fn poll_transmit(&mut self, now: Instant, out: &mut BytesMut) {
+        if self.transmit.is_empty() {
+            return;
+        }
+        self.heartbeat.sent(now);
+        if out.is_empty() {
+            core::mem::swap(out, &mut self.transmit);
+        } else {
+            out.extend_from_slice(&self.transmit);
+            self.transmit.clear();
+        }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout), if nothing else happens first.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [self.deadline, self.heartbeat.timeout()].into_iter().flatten().min()
+    }
+
+    /// The next event. The last one is [`Event::Closed`].
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Whether nothing more will be read. What is to be sent should be, before the transport is
+    /// closed.
+    pub fn is_finished(&self) -> bool {
+        self.state == State::Closed
+    }
+
+    /// Octets that wait for [`poll_transmit`](Self::poll_transmit).
+    pub fn transmit_len(&self) -> usize {
+        self.transmit.len()
+    }
+
+    // ------------------------------------------------------------------ what is known
+
+    /// What the broker said of itself.
+    pub fn server_properties(&self) -> &FieldTable {
+        &self.server_properties
+    }
+
+    /// Whether the broker announced the capability, such as `direct_reply_to`.
+    pub fn server_can(&self, capability: &str) -> bool {
+        match self.server_properties.get("capabilities") {
+            Some(FieldValue::Table(can)) => can.get(capability) == Some(FieldValue::Bool(true)),
+            _ => false,
+        }
+    }
+
+    /// The negotiated largest frame in octets, header and end included.
+    pub fn frame_max(&self) -> u32 {
+        self.frame_max
+    }
+
+    /// The negotiated number of channels.
+    pub fn channel_max(&self) -> u16 {
+        self.channel_max
+    }
+
+    /// Whether content may be sent on the channel: it is open and the broker has not paused it.
+    pub fn may_publish(&mut self, channel: u16) -> bool {
+        self.channels.is_open(channel)
+            && self.channels.get_mut(channel).is_some_and(|channel| channel.flow)
+    }
+
+    // ------------------------------------------------------------------ commands
+
+    /// Opens a channel on the lowest free number. [`Event::ChannelOpened`] follows.
+    ///
+    /// # Errors
+    /// [`Misuse`] if the connection is not open or has no channel left.
+    pub fn open_channel(&mut self) -> Result<u16, Misuse> {
+        self.expect_open()?;
+        let channel = self
+            .channels
+            .allocate(self.channel_max)
+            .ok_or(Misuse::NoFreeChannel(self.channel_max))?;
+        self.transmit_method(channel, channel_method::Open {});
+        Ok(channel)
+    }
+
+    /// Closes a channel. [`Event::ChannelClosed`] follows, and nothing from that channel before.
+    ///
+    /// # Errors
+    /// [`Misuse`] if the channel is not open.
+    pub fn close_channel(&mut self, channel: u16) -> Result<(), Misuse> {
+        self.expect_channel(channel)?;
+        if let Some(slot) = self.channels.get_mut(channel) {
+            slot.state = channel::State::Closing;
+        }
+        let close = channel_method::Close {
+            reply_code: ReplyCode::REPLY_SUCCESS,
+            ..channel_method::Close::default()
+        };
+        self.transmit_method(channel, close);
+        Ok(())
+    }
+
+    /// Sends a method without content.
+    ///
+    /// # Errors
+    /// [`Misuse`] if the channel is not open or the method too large for a frame.
+    pub fn send(&mut self, channel: u16, method: impl Into<Method>) -> Result<(), Misuse> {
+        self.expect_channel(channel)?;
+        self.transmit_within_frame_max(&Frame::method(channel, method))
+    }
+
+    /// Sends a message: method, content header, and the body in frames of at most frame-max.
+    ///
+    /// # Errors
+    /// [`Misuse`] if the channel is not open or the properties too large for a frame.
+    pub fn publish(
+        &mut self,
+        channel: u16,
+        publish: basic::Publish,
+        properties: BasicProperties,
+        body: &[u8],
+    ) -> Result<(), Misuse> {
+        self.expect_channel(channel)?;
+        let start = self.transmit.len();
+        Frame::method(channel, publish).encode(&mut self.transmit);
+        let body_size = u64::try_from(body.len()).unwrap_or(u64::MAX);
+        let header = ContentHeader { body_size, properties };
+        self.transmit_within_frame_max(&Frame::Header { channel, header })
+            .inspect_err(|_| self.transmit.truncate(start))?;
+        let max_payload = self.frame_max.saturating_sub(FRAME_OVERHEAD);
+        encode_body(channel, body, max_payload, &mut self.transmit);
+        Ok(())
+    }
+
+    /// Renews the credentials before they expire. [`Event::SecretUpdated`] follows.
+    ///
+    /// # Errors
+    /// [`Misuse`] if the connection is not open or the secret too large for a frame.
+    pub fn update_secret(&mut self, new_secret: Secret, reason: ShortStr) -> Result<(), Misuse> {
+        self.expect_open()?;
+        let method = method::UpdateSecret { new_secret, reason };
+        self.transmit_within_frame_max(&Frame::method(0, method))
+    }
+
+    /// Ends the connection in good order: [`Event::Closed`] with `Ok` follows. After the first
+    /// time, and before the connection is open, this does what is left to do: it ends at once.
+    pub fn close(&mut self, now: Instant) {
+        match self.state {
+            State::Open => {
+                self.transmit_close(now, ReplyCode::REPLY_SUCCESS, ShortStr::from_static("bye"));
+            }
+            State::ExpectStart | State::ExpectTune | State::ExpectOpenOk => self.finish(Ok(())),
+            State::ExpectCloseOk | State::Closed => {}
+        }
+    }
+
+    /// The peer did, in what only the user of this connection understands, what the protocol
+    /// forbids: tells it so and ends.
+    pub fn fail(&mut self, now: Instant, violation: Violation) {
+        if matches!(self.state, State::ExpectCloseOk | State::Closed) {
+            return;
+        }
+        self.transmit_close(now, violation.code, violation.reply_text());
+        let Violation { code, text } = violation;
+        self.events
+            .push_back(Event::Closed(Err(ConnectionError::ProtocolViolation { code, text })));
+    }
+
+    // ------------------------------------------------------------------ inside
+
+    fn expect_open(&self) -> Result<(), Misuse> {
+        if self.state == State::Open { Ok(()) } else { Err(Misuse::NotOpen) }
+    }
+
+    fn expect_channel(&self, channel: u16) -> Result<(), Misuse> {
+        self.expect_open()?;
+        if self.channels.is_open(channel) { Ok(()) } else { Err(Misuse::ChannelNotOpen(channel)) }
+    }
+
+    fn transmit_method(&mut self, channel: u16, method: impl Into<Method>) {
+        Frame::method(channel, method).encode(&mut self.transmit);
+    }
+
+    fn transmit_within_frame_max(&mut self, frame: &Frame) -> Result<(), Misuse> {
+        let start = self.transmit.len();
+        frame.encode(&mut self.transmit);
+        let size = self.transmit.len().saturating_sub(start);
+        if size > usize::try_from(self.frame_max).unwrap_or(usize::MAX) {
+            self.transmit.truncate(start);
+            return Err(Misuse::FrameTooLarge { size, frame_max: self.frame_max });
+        }
+        Ok(())
+    }
+
+    fn transmit_close(&mut self, now: Instant, reply_code: ReplyCode, reply_text: ShortStr) {
+        self.transmit_method(
+            0,
+            method::Close { reply_code, reply_text, ..method::Close::default() },
+        );
+        self.state = State::ExpectCloseOk;
+        self.deadline = Some(now.after(self.config.close_timeout));
+        self.heartbeat = Heartbeat::new(0, now);
+    }
+
+    /// The transport is of no more use. If we sent close for a failure, that was told before.
+    fn finish(&mut self, result: Result<(), ConnectionError>) {
+        self.state = State::Closed;
+        self.deadline = None;
+        self.heartbeat = Heartbeat::new(0, Instant::default());
+        self.end(result);
+    }
+
+    fn end(&mut self, result: Result<(), ConnectionError>) {
+        if !core::mem::replace(&mut self.ended, true) {
+            self.events.push_back(Event::Closed(result));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
