@@ -1,0 +1,190 @@
+//! What can go wrong with a session and with a call, and whether the request ran.
+
+use alloc::string::String;
+use core::time::Duration;
+
+use leveret_codec::{ReplyCode, TableError, TooLong};
+
+use crate::Fault;
+use crate::connection::{ConnectionError, Misuse};
+
+/// Whether the server has run a request whose call failed: what a retry has to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// No server has seen the request, and none will. A retry is safe.
+    NotExecuted,
+    /// The request was sent, and nobody knows how far it came. Retry only what may run twice.
+    Unknown,
+    /// A server has run the request and answered with an error.
+    Executed,
+}
+
+/// Why a call has no reply.
+///
+/// [`outcome`](Self::outcome) tells whether the request may have run.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// No queue takes the request (`basic.return`, 312): the queue does not exist, or nothing is
+    /// bound to the exchange under that routing key.
+    #[error(
+        "no queue takes the request: {}: {code}",
+        destination(.exchange, .routing_key)
+    )]
+    Unroutable {
+        /// 312, NO_ROUTE.
+        code: ReplyCode,
+        /// The exchange; empty for the default one.
+        exchange: String,
+        /// The queue's name, or the routing key.
+        routing_key: String,
+    },
+    /// No reply came in time.
+    #[error("no reply within {timeout:?}{}", if *.written { "" } else { "; the request was never sent" })]
+    Timeout {
+        /// How long the call was willing to wait.
+        timeout: Duration,
+        /// Whether the request was handed to the network.
+        written: bool,
+    },
+    /// The connection ended before the reply came, or there is none.
+    #[error("{cause}")]
+    Disconnected {
+        /// Whether the request was handed to the network.
+        written: bool,
+        /// Why.
+        cause: SessionError,
+    },
+    /// The broker closed the channel over one of the requests on it, and replies to the others
+    /// can no longer arrive.
+    #[error("the broker closed the channel of the call: {code}: {text}")]
+    ChannelClosed {
+        /// The code: 404 for an unknown exchange, 403 for a missing permission, 406 for others.
+        code: ReplyCode,
+        /// The broker's words.
+        text: String,
+        /// Whether the request was handed to the network.
+        written: bool,
+    },
+    /// The body is larger than the client's limit, or the broker's.
+    #[error("a body of {size} octets is more than the limit of {limit}")]
+    BodyTooLarge {
+        /// Octets of the body.
+        size: u64,
+        /// The limit in octets.
+        limit: u64,
+    },
+    /// The request cannot be put on the wire.
+    #[error("the request cannot be sent: {0}")]
+    InvalidRequest(InvalidRequest),
+    /// The server ran the request and answered with a fault.
+    #[error("the server answered with a fault: {0}")]
+    Fault(Fault),
+    /// The client was closed by its user.
+    #[error("the client is closed")]
+    Closed {
+        /// Whether the request was handed to the network.
+        written: bool,
+    },
+}
+
+/// What about a request does not fit AMQP.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidRequest {
+    /// A queue, exchange or property of more than 255 octets.
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
+    /// A header that no table can hold.
+    #[error(transparent)]
+    Header(#[from] TableError),
+    /// The headers together are larger than a frame, or no channel is left for the call.
+    #[error(transparent)]
+    Misuse(#[from] Misuse),
+}
+
+impl<E: Into<InvalidRequest>> From<E> for CallError {
+    fn from(error: E) -> Self {
+        Self::InvalidRequest(error.into())
+    }
+}
+
+impl CallError {
+    /// Whether the request may have run.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Unroutable { .. } | Self::BodyTooLarge { .. } | Self::InvalidRequest(_) => {
+                Outcome::NotExecuted
+            }
+            Self::Timeout { written, .. }
+            | Self::Disconnected { written, .. }
+            | Self::ChannelClosed { written, .. }
+            | Self::Closed { written } => {
+                if *written {
+                    Outcome::Unknown
+                } else {
+                    Outcome::NotExecuted
+                }
+            }
+            Self::Fault(_) => Outcome::Executed,
+        }
+    }
+}
+
+fn destination(exchange: &str, routing_key: &str) -> String {
+    match exchange {
+        "" => alloc::format!("there is no queue \"{routing_key}\""),
+        _ => alloc::format!("exchange \"{exchange}\" has no route for \"{routing_key}\""),
+    }
+}
+
+/// Why a client's or a server's session with the broker ended, or never came to be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// The connection failed.
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
+    /// The broker does not announce the capability `direct_reply_to`.
+    #[error("the broker ({product}) does not support Direct Reply-to; RabbitMQ 3.6.1 and later do")]
+    NoDirectReplyTo {
+        /// What the broker calls itself.
+        product: String,
+    },
+    /// The broker refused the consumer of the replies.
+    #[error("the broker refused the consumer of the replies: {code}: {text}")]
+    ReplyConsumerRefused {
+        /// The code.
+        code: ReplyCode,
+        /// The broker's words.
+        text: String,
+    },
+    /// The broker refused a server's queue, or closed its channel later on.
+    #[error("queue \"{queue}\": {code}: {text}{}", queue_hint(*.code))]
+    Queue {
+        /// The queue.
+        queue: String,
+        /// The code: 403 for a missing permission, 404 for a queue that is to exist and does not,
+        /// 405 for another connection's exclusive queue, 406 for other attributes.
+        code: ReplyCode,
+        /// The broker's words.
+        text: String,
+    },
+    /// All channels of the connection are in use, or a queue's arguments exceed a frame.
+    #[error(transparent)]
+    Misuse(#[from] Misuse),
+}
+
+fn queue_hint(code: ReplyCode) -> &'static str {
+    match code {
+        ReplyCode::ACCESS_REFUSED => {
+            " (the user needs the permissions configure, to declare, and read, to consume)"
+        }
+        ReplyCode::NOT_FOUND => " (it is to exist already: declare it, or serve it as not passive)",
+        ReplyCode::RESOURCE_LOCKED => " (another connection has declared it exclusive)",
+        ReplyCode::PRECONDITION_FAILED => {
+            " (if it exists with other attributes: declare the same ones, or serve it as passive)"
+        }
+        _ => "",
+    }
+}

@@ -1,0 +1,195 @@
+//! The table of calls, and the correlation-ids that lead back into it.
+
+use alloc::format;
+use alloc::vec::Vec;
+use core::task::Waker;
+use core::time::Duration;
+
+use bytes::Bytes;
+use leveret_codec::{BasicProperties, ShortStr};
+
+use crate::{CallError, Instant, Reply};
+
+/// A call's place in the table, and which of the calls that have used it.
+///
+/// A reply that comes after its call has gone finds the place empty or with another generation,
+/// and so can never be taken for the answer to another call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CallId {
+    slot: u32,
+    generation: u32,
+}
+
+/// A request before it is sent.
+#[derive(Debug, Clone, Default)]
+pub struct Outgoing {
+    /// Empty for the default exchange, which routes to the queue named by the routing key.
+    pub exchange: ShortStr,
+    /// A queue's name, or what the exchange routes by.
+    pub routing_key: ShortStr,
+    /// The properties that the user chose. The requester adds those that make it a request.
+    pub properties: BasicProperties,
+    /// The payload.
+    pub body: Bytes,
+    /// Whether to subscribe, publish, wait and cancel on a channel of its own, for servers that do
+    /// not echo the correlation-id: whatever arrives there is the reply.
+    pub own_channel: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) phase: Phase,
+    pub(super) timeout: Duration,
+    pub(super) deadline: Instant,
+    pub(super) waker: Option<Waker>,
+}
+
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// For a channel that can take it.
+    Waiting(Outgoing),
+    /// Handed to the connection, on this channel.
+    Sent { channel: u16, body_size: u64, end: u64 },
+    /// For the user to come and see.
+    Done(Result<Reply, CallError>),
+}
+
+#[derive(Debug)]
+pub(super) struct Calls {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    prefix: u64,
+}
+
+#[derive(Debug)]
+struct Slot {
+    generation: u32,
+    call: Option<Call>,
+}
+
+impl Calls {
+    /// `prefix` is random, so that no two clients use the same correlation-ids.
+    pub(super) fn new(prefix: u64) -> Self {
+        Self { slots: Vec::new(), free: Vec::new(), prefix }
+    }
+
+    pub(super) fn insert(&mut self, call: Call) -> CallId {
+        if let Some(slot) = self.free.pop()
+            && let Some(entry) = self.slots.get_mut(slot as usize)
+        {
+            entry.generation = entry.generation.wrapping_add(1);
+            entry.call = Some(call);
+            return CallId { slot, generation: entry.generation };
+        }
+        let slot = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
+        self.slots.push(Slot { generation: 0, call: Some(call) });
+        CallId { slot, generation: 0 }
+    }
+
+    pub(super) fn get_mut(&mut self, id: CallId) -> Option<&mut Call> {
+        let slot = self.slots.get_mut(id.slot as usize)?;
+        if slot.generation == id.generation { slot.call.as_mut() } else { None }
+    }
+
+    pub(super) fn remove(&mut self, id: CallId) -> Option<Call> {
+        let slot = self.slots.get_mut(id.slot as usize)?;
+        if slot.generation != id.generation {
+            return None;
+        }
+        let call = slot.call.take()?;
+        self.free.push(id.slot);
+        Some(call)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slots.len().saturating_sub(self.free.len())
+    }
+
+    pub(super) fn ids(&self) -> Vec<CallId> {
+        let ids = self.slots.iter().zip(0u32..);
+        ids.filter(|(slot, _)| slot.call.is_some())
+            .map(|(&Slot { generation, .. }, slot)| CallId { slot, generation })
+            .collect()
+    }
+
+    /// The correlation-id on the wire: 16 digits of prefix, a dash, 8 of generation, 8 of slot.
+    pub(super) fn correlation_id(&self, CallId { slot, generation }: CallId) -> ShortStr {
+        // 33 octets of 255.
+        ShortStr::new(format!("{:016x}-{generation:08x}{slot:08x}", self.prefix))
+            .unwrap_or_default()
+    }
+
+    /// The call that a correlation-id was made for, whether it is still there or not. `None`: it
+    /// is none of ours.
+    pub(super) fn parse(&self, correlation_id: &[u8]) -> Option<CallId> {
+        let (prefix, rest) = correlation_id.split_first_chunk::<16>()?;
+        let (dash, rest) = rest.split_first()?;
+        let (generation, slot) = rest.split_first_chunk::<8>()?;
+        let slot = u32::try_from(hexadecimal(slot.first_chunk::<8>()?)?).ok()?;
+        let generation = u32::try_from(hexadecimal(generation)?).ok()?;
+        let ours = *dash == b'-' && rest.len() == 16 && hexadecimal(prefix)? == self.prefix;
+        ours.then_some(CallId { slot, generation })
+    }
+}
+
+fn hexadecimal(digits: &[u8]) -> Option<u64> {
+    digits.iter().try_fold(0u64, |number, digit| {
+        let value = char::from(*digit).to_digit(16)?;
+        number.checked_mul(16)?.checked_add(value.into())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call() -> Call {
+        Call {
+            phase: Phase::Waiting(Outgoing::default()),
+            timeout: Duration::ZERO,
+            deadline: Instant::default(),
+            waker: None,
+        }
+    }
+
+    #[test]
+    fn a_correlation_id_leads_back_to_its_call() {
+        let mut calls = Calls::new(0x0123_4567_89ab_cdef);
+        let first = calls.insert(call());
+        let second = calls.insert(call());
+        let text = calls.correlation_id(second);
+        assert_eq!(text, "0123456789abcdef-0000000000000001");
+        assert_eq!(calls.parse(text.as_bytes()), Some(second));
+        assert_ne!(first, second);
+    }
+
+    #[test]
+    fn a_slot_used_again_does_not_answer_to_its_old_id() {
+        let mut calls = Calls::new(1);
+        let old = calls.insert(call());
+        assert!(calls.remove(old).is_some());
+        let new = calls.insert(call());
+        assert!(calls.get_mut(old).is_none());
+        assert!(calls.remove(old).is_none());
+        assert!(calls.get_mut(new).is_some());
+        assert_eq!((calls.len(), calls.ids()), (1, alloc::vec![new]));
+    }
+
+    #[test]
+    fn foreign_correlation_ids_are_not_ours() {
+        let calls = Calls::new(1);
+        let good = "0000000000000001-0000000000000000";
+        assert!(calls.parse(good.as_bytes()).is_some());
+        for bad in [
+            "",
+            "0000000000000002-0000000000000000",
+            "0000000000000001+0000000000000000",
+            "0000000000000001-000000000000000",
+            "0000000000000001-00000000000000000",
+            "0000000000000001-000000000000000g",
+            "é000000000000001-0000000000000000",
+        ] {
+            assert_eq!(calls.parse(bad.as_bytes()), None, "{bad}");
+        }
+    }
+}

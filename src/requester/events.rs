@@ -1,0 +1,272 @@
+//! What the connection tells the requester.
+
+use alloc::string::{String, ToString};
+
+use bytes::BytesMut;
+use leveret_codec::{Method, ReplyCode, basic, channel as channel_method};
+
+use super::calls::{Call, Phase};
+use super::{CallId, REPLY_TO, Requester, Subscription};
+use crate::connection::{Content, Event, Violation};
+use crate::{CallError, Fault, Instant, Reply, SessionError};
+
+impl Requester {
+    /// Takes every whole frame off the front of `input`.
+    pub fn handle_input(&mut self, now: Instant, input: &mut BytesMut) {
+        self.connection.handle_input(now, input);
+        self.process(now);
+    }
+
+    /// The peer has closed its side of the transport.
+    pub fn handle_eof(&mut self, now: Instant) {
+        self.connection.handle_eof();
+        self.process(now);
+    }
+
+    /// The transport has failed.
+    pub fn handle_transport_error(&mut self, now: Instant, reason: String) {
+        self.connection.handle_transport_error(reason);
+        self.process(now);
+    }
+
+    /// Time has come to [`poll_timeout`](Self::poll_timeout), or passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.connection.handle_timeout(now);
+        self.process(now);
+        while let Some(id) = self.deadlines.pop_expired(now, &mut self.calls) {
+            let written = self.is_written(id);
+            let Some(Call { timeout, .. }) = self.calls.get_mut(id) else { continue };
+            let timeout = *timeout;
+            self.resolve(id, Err(CallError::Timeout { timeout, written }));
+        }
+    }
+
+    pub(super) fn process(&mut self, now: Instant) {
+        while let Some(event) = self.connection.poll_event() {
+            if let Err(violation) = self.handle_event(now, event) {
+                self.connection.fail(now, violation);
+            }
+        }
+        if self.connection.is_finished() {
+            self.wake.append(&mut self.observers);
+        }
+    }
+
+    fn handle_event(&mut self, now: Instant, event: Event) -> Result<(), Violation> {
+        match event {
+            Event::Opened => self.handle_opened(now),
+            Event::ChannelOpened { channel } => self.handle_channel_opened(now, channel),
+            Event::ChannelClosed { channel, close: Some(close) } => {
+                self.handle_channel_closed(now, channel, &close);
+            }
+            Event::Method { channel, method: Method::BasicConsumeOk(consume_ok) } => {
+                return self.handle_consume_ok(now, channel, consume_ok);
+            }
+            Event::Method { method, .. } => {
+                let text = alloc::format!("{} that nobody asked for", method.name());
+                return Err(Violation::new(ReplyCode::COMMAND_INVALID, text));
+            }
+            Event::Content { channel, content } => return self.handle_content(channel, content),
+            Event::Blocked { reason } => self.blocked = Some(reason),
+            Event::Unblocked => {
+                self.blocked = None;
+                self.start_waiting(now);
+            }
+            Event::Flow { active: true, .. } => self.start_waiting(now),
+            Event::Flow { .. } | Event::ChannelClosed { .. } | Event::SecretUpdated => {}
+            Event::Closed(result) => self.end(result.map_err(SessionError::from)),
+        }
+        Ok(())
+    }
+
+    fn handle_opened(&mut self, now: Instant) {
+        if !self.connection.server_can("direct_reply_to") {
+            let product = self.connection.server_properties().get("product");
+            let product = product.and_then(|value| value.as_str().map(ToString::to_string));
+            let product = product.unwrap_or_else(|| "of no name".to_string());
+            self.end(Err(SessionError::NoDirectReplyTo { product }));
+            return self.connection.close(now);
+        }
+        self.subscribe();
+    }
+
+    /// Begins to open the channel for replies and requests.
+    fn subscribe(&mut self) {
+        match self.connection.open_channel() {
+            Ok(channel) => self.subscription = Subscription::Opening { channel },
+            Err(misuse) => self.end(Err(misuse.into())),
+        }
+    }
+
+    fn handle_channel_opened(&mut self, now: Instant, opened: u16) {
+        match self.subscription {
+            Subscription::Opening { channel } if channel == opened => {
+                self.subscription = Subscription::Consuming { channel };
+            }
+            _ if self.own_channels.contains_key(&opened) => {}
+            // Its call has gone while it was being opened.
+            _ => return self.abandon_channel(opened),
+        }
+        // The broker makes the consumer tag: LavinMQ's reply addresses are made of it, and two
+        // clients of the same tag would take each other's replies.
+        let consume = basic::Consume { queue: REPLY_TO, no_ack: true, ..basic::Consume::default() };
+        if let Err(misuse) = self.connection.send(opened, consume) {
+            self.end(Err(misuse.into()));
+            self.connection.close(now);
+        }
+    }
+
+    /// Closes a channel that belongs to nobody any more. One that is still being opened is closed
+    /// when it is open.
+    pub(super) fn abandon_channel(&mut self, channel: u16) {
+        let _ = self.connection.close_channel(channel);
+    }
+
+    fn handle_consume_ok(
+        &mut self,
+        now: Instant,
+        on: u16,
+        consume_ok: basic::ConsumeOk,
+    ) -> Result<(), Violation> {
+        match self.subscription {
+            Subscription::Consuming { channel } if channel == on => {
+                let consumer_tag = consume_ok.consumer_tag;
+                self.subscription = Subscription::Ready { channel, consumer_tag };
+                self.wake.append(&mut self.observers);
+                self.start_waiting(now);
+                return Ok(());
+            }
+            _ => {}
+        }
+        let own = self.own_channels.get(&on).copied();
+        match own.and_then(|id| Some((id, self.calls.get_mut(id)?))) {
+            Some((id, Call { phase: Phase::Waiting(_), .. })) => {
+                self.publish(now, id, on);
+                Ok(())
+            }
+            _ => {
+                let text = "basic.consume-ok that nobody asked for";
+                Err(Violation::new(ReplyCode::COMMAND_INVALID, text))
+            }
+        }
+    }
+
+    fn handle_content(&mut self, channel: u16, content: Content) -> Result<(), Violation> {
+        let Content { method, properties, body } = content;
+        let own = self.own_channels.get(&channel).copied();
+        let correlation_id = properties.correlation_id.as_ref();
+        let id = own.or_else(|| self.calls.parse(correlation_id?.as_bytes()));
+        match method {
+            Method::BasicReturn(returned) => {
+                let id = id.filter(|id| self.is_sent(*id));
+                if let Some(id) = id {
+                    self.resolve(id, Err(unroutable(&returned)));
+                }
+                Ok(())
+            }
+            Method::BasicDeliver(deliver) => {
+                if own.is_none() && !self.is_subscribed(channel, &deliver) {
+                    let text = "basic.deliver for a consumer that does not exist";
+                    return Err(Violation::new(ReplyCode::COMMAND_INVALID, text));
+                }
+                self.handle_reply(id, Reply { body, properties });
+                Ok(())
+            }
+            method => {
+                let text = alloc::format!("{} that nobody asked for", method.name());
+                Err(Violation::new(ReplyCode::COMMAND_INVALID, text))
+            }
+        }
+    }
+
+    fn is_subscribed(&self, on: u16, deliver: &basic::Deliver) -> bool {
+        matches!(
+            &self.subscription,
+            Subscription::Ready { channel, consumer_tag }
+                if *channel == on && *consumer_tag == deliver.consumer_tag
+        )
+    }
+
+    /// A reply answers a call that was sent. Any other is late, a duplicate, or not for us.
+    fn handle_reply(&mut self, id: Option<CallId>, reply: Reply) {
+        match id {
+            Some(id) if self.is_sent(id) => {
+                let fault = Fault::from_reply(&reply);
+                self.resolve(id, fault.map_or(Ok(reply), |fault| Err(CallError::Fault(fault))));
+            }
+            Some(_) => self.stats.late_replies = self.stats.late_replies.saturating_add(1),
+            None => self.stats.unknown_replies = self.stats.unknown_replies.saturating_add(1),
+        }
+    }
+
+    fn is_sent(&mut self, id: CallId) -> bool {
+        matches!(self.calls.get_mut(id), Some(Call { phase: Phase::Sent { .. }, .. }))
+    }
+
+    /// The broker has closed a channel, and with it ended the consumer there. Calls on other
+    /// channels go on.
+    fn handle_channel_closed(&mut self, now: Instant, closed: u16, close: &channel_method::Close) {
+        if let Some(id) = self.own_channels.remove(&closed) {
+            let error = self.channel_error(id, close);
+            return self.resolve(id, Err(error));
+        }
+        let (code, text) = (close.reply_code, close.reply_text.to_string());
+        match self.subscription {
+            Subscription::Ready { channel, .. } if channel == closed => {
+                for id in self.calls.ids() {
+                    let sent = self.calls.get_mut(id).map(|call| &call.phase);
+                    if matches!(sent, Some(Phase::Sent { channel, .. }) if *channel == closed) {
+                        let error = self.channel_error(id, close);
+                        self.resolve(id, Err(error));
+                    }
+                }
+                self.subscribe();
+            }
+            Subscription::Opening { channel } | Subscription::Consuming { channel }
+                if channel == closed =>
+            {
+                self.end(Err(SessionError::ReplyConsumerRefused { code, text }));
+                self.connection.close(now);
+            }
+            _ => {}
+        }
+    }
+
+    /// The broker does not say which request it closed the channel over. A body too large is the
+    /// one case where its text tells.
+    fn channel_error(&mut self, id: CallId, close: &channel_method::Close) -> CallError {
+        let written = self.is_written(id);
+        let (code, text) = (close.reply_code, close.reply_text.to_string());
+        let phase = self.calls.get_mut(id).map(|call| &call.phase);
+        match (message_too_large(&text), phase) {
+            (Some((size, limit)), Some(Phase::Sent { body_size, .. })) if *body_size == size => {
+                CallError::BodyTooLarge { size, limit }
+            }
+            _ => CallError::ChannelClosed { code, text, written },
+        }
+    }
+
+    fn end(&mut self, result: Result<(), SessionError>) {
+        if self.ended.is_none() {
+            self.ended = Some(result);
+            self.subscription = Subscription::None;
+        }
+        self.fail_pending();
+    }
+}
+
+fn unroutable(returned: &basic::Return) -> CallError {
+    CallError::Unroutable {
+        code: returned.reply_code,
+        exchange: returned.exchange.to_string(),
+        routing_key: returned.routing_key.to_string(),
+    }
+}
+
+/// RabbitMQ's "message size N is larger than configured max size M".
+fn message_too_large(text: &str) -> Option<(u64, u64)> {
+    let (_, rest) = text.split_once("message size ")?;
+    let (size, rest) = rest.split_once(" is larger than ")?;
+    let limit = rest.rsplit(' ').next()?;
+    Some((size.parse().ok()?, limit.parse().ok()?))
+}

@@ -1,0 +1,387 @@
+//! [`Requester`]: the client's engine, without IO.
+//!
+//! It subscribes to the replies first and on the channel that it publishes on, because Direct
+//! Reply-to allows no other order; a request made earlier waits. Any number of calls share that
+//! one consumer, told apart by correlation-id.
+//!
+//! ```text
+//!                                        ┌────────── timeout, return, fault, lost ──────────┐
+//!            channel is ready            │                reply                             ▼
+//!  request ──────────────────▶ Waiting ──┴▶ Sent ─────────────────────────────────────▶ Done ──▶ (gone)
+//!                                 └── dropped by its user at any moment: gone at once ──────────▲
+//! ```
+
+mod calls;
+mod deadlines;
+mod events;
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::task::{Context, Poll, Waker};
+use core::time::Duration;
+
+use bytes::BytesMut;
+use leveret_codec::{ShortStr, basic};
+
+use self::calls::{Call, Calls, Phase};
+use self::deadlines::Deadlines;
+use crate::connection::{Config, Connection};
+use crate::{CallError, Instant, Reply, SessionError};
+
+pub use self::calls::{CallId, Outgoing};
+
+/// The pseudo-queue whose consumer gets the replies.
+pub(crate) const REPLY_TO: ShortStr = ShortStr::from_static("amq.rabbitmq.reply-to");
+
+/// The client's engine. See the [module](self) for the life of a call.
+#[derive(Debug)]
+pub struct Requester {
+    connection: Connection,
+    subscription: Subscription,
+    calls: Calls,
+    deadlines: Deadlines,
+    /// Calls in the order they came; some may have ended since.
+    waiting: VecDeque<CallId>,
+    /// Channels that belong to one call each.
+    own_channels: BTreeMap<u16, CallId>,
+    /// The broker has an alarm on: what is published now would not be read.
+    blocked: Option<String>,
+    max_body_size: u64,
+    /// Octets handed to the driver since the beginning.
+    transmitted: u64,
+    stats: Stats,
+    wake: Vec<Waker>,
+    observers: Vec<Waker>,
+    ended: Option<Result<(), SessionError>>,
+}
+
+/// The consumer of the replies, and the channel that it shares with the requests.
+#[derive(Debug)]
+enum Subscription {
+    None,
+    Opening { channel: u16 },
+    Consuming { channel: u16 },
+    Ready { channel: u16, consumer_tag: ShortStr },
+}
+
+/// What a client has done so far, and is doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Calls made.
+    pub calls: u64,
+    /// Calls that got their reply.
+    pub replies: u64,
+    /// Calls that were answered with a fault.
+    pub faults: u64,
+    /// Calls that failed in any other way.
+    pub failures: u64,
+    /// Calls that their user dropped before they ended.
+    pub dropped: u64,
+    /// Replies that came after their call had ended, or a second time: dropped.
+    pub late_replies: u64,
+    /// Replies whose correlation-id is none of ours, or missing: dropped.
+    pub unknown_replies: u64,
+    /// Calls that have not ended, at this moment.
+    pub pending: usize,
+    /// Those of them that wait to be sent: for the subscription, or the end of an alarm.
+    pub waiting: usize,
+}
+
+impl Requester {
+    /// A requester whose transport is up.
+    ///
+    /// `correlation_prefix` should be random: it keeps the replies to one client's requests apart
+    /// from another's. Bodies of more than `max_body_size` octets are refused here, because the
+    /// broker would close the channel over them.
+    pub fn new(config: Config, max_body_size: u64, correlation_prefix: u64, now: Instant) -> Self {
+        Self {
+            connection: Connection::new(config, now),
+            subscription: Subscription::None,
+            calls: Calls::new(correlation_prefix),
+            deadlines: Deadlines::default(),
+            waiting: VecDeque::new(),
+            own_channels: BTreeMap::new(),
+            blocked: None,
+            max_body_size,
+            transmitted: 0,
+            stats: Stats::default(),
+            wake: Vec::new(),
+            observers: Vec::new(),
+            ended: None,
+        }
+    }
+
+    // ------------------------------------------------------------------ commands
+
+    /// Makes a call. It ends by `timeout` from now, whatever happens.
+    ///
+    /// # Errors
+    /// [`CallError`] if the call cannot even begin; its outcome is then
+    /// [`NotExecuted`](crate::Outcome::NotExecuted).
+    pub fn request(
+        &mut self,
+        now: Instant,
+        outgoing: Outgoing,
+        timeout: Duration,
+    ) -> Result<CallId, CallError> {
+        if let Some(ended) = &self.ended {
+            return Err(ended_error(ended, false));
+        }
+        let size = u64::try_from(outgoing.body.len()).unwrap_or(u64::MAX);
+        if size > self.max_body_size {
+            return Err(CallError::BodyTooLarge { size, limit: self.max_body_size });
+        }
+        self.stats.calls = self.stats.calls.saturating_add(1);
+        let deadline = now.after(timeout);
+        let phase = Phase::Waiting(outgoing);
+        let id = self.calls.insert(Call { phase, timeout, deadline, waker: None });
+        self.deadlines.push(deadline, id, &mut self.calls);
+        if self.may_start() {
+            self.start(now, id);
+        } else {
+            self.forget_ended_waiting();
+            self.waiting.push_back(id);
+        }
+        Ok(id)
+    }
+
+    /// Asks for the result of a call, which is gone once it is given out.
+    pub fn poll_call(
+        &mut self,
+        id: CallId,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Reply, CallError>> {
+        let Some(call) = self.calls.get_mut(id) else {
+            // Only a future that was polled after its end asks so.
+            return Poll::Pending;
+        };
+        if !matches!(call.phase, Phase::Done(_)) {
+            call.waker.get_or_insert_with(|| context.waker().clone()).clone_from(context.waker());
+            return Poll::Pending;
+        }
+        match self.calls.remove(id) {
+            Some(Call { phase: Phase::Done(result), .. }) => Poll::Ready(result),
+            _ => Poll::Pending,
+        }
+    }
+
+    /// Forgets a call: its user has gone. A reply that still comes is counted and dropped.
+    pub fn cancel(&mut self, id: CallId) {
+        let Some(call) = self.calls.remove(id) else { return };
+        if !matches!(call.phase, Phase::Done(_)) {
+            self.stats.dropped = self.stats.dropped.saturating_add(1);
+            self.close_own_channel(id);
+        }
+    }
+
+    /// Ends the session in good order. Pending calls fail with [`CallError::Closed`].
+    pub fn close(&mut self, now: Instant) {
+        if self.ended.is_none() {
+            self.ended = Some(Ok(()));
+            self.fail_pending();
+        }
+        self.connection.close(now);
+        self.process(now);
+    }
+
+    /// Whether calls can be sent: `Ready(Ok)` once the replies are subscribed to, `Ready(Err)` if
+    /// that failed.
+    pub fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SessionError>> {
+        match (&self.ended, &self.subscription) {
+            (Some(Err(error)), _) => Poll::Ready(Err(error.clone())),
+            (Some(Ok(())), _) | (None, Subscription::Ready { .. }) => Poll::Ready(Ok(())),
+            _ => self.observe(context),
+        }
+    }
+
+    /// Whether the transport may be closed.
+    pub fn poll_finished(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.connection.is_finished() { Poll::Ready(()) } else { self.observe(context) }
+    }
+
+    // ------------------------------------------------------------------ what is known
+
+    /// How it goes.
+    pub fn stats(&self) -> Stats {
+        let mut stats = self.stats;
+        let ended = [stats.replies, stats.faults, stats.failures, stats.dropped];
+        let ended = ended.into_iter().fold(0, u64::saturating_add);
+        stats.pending = usize::try_from(stats.calls.saturating_sub(ended)).unwrap_or(usize::MAX);
+        stats.waiting = self.waiting.len();
+        stats
+    }
+
+    /// Why the broker does not read what is published, while it has an alarm on.
+    pub fn blocked(&self) -> Option<&str> {
+        self.blocked.as_deref()
+    }
+
+    /// The connection beneath.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// How the session ended: `Ok` if its user closed it.
+    pub fn ended(&self) -> Option<&Result<(), SessionError>> {
+        self.ended.as_ref()
+    }
+
+    // ------------------------------------------------------------------ output
+
+    /// Moves what is to be sent to the end of `out`.
+    pub fn poll_transmit(&mut self, now: Instant, out: &mut BytesMut) {
+        let length = u64::try_from(self.connection.transmit_len()).unwrap_or(u64::MAX);
+        self.transmitted = self.transmitted.saturating_add(length);
+        self.connection.poll_transmit(now, out);
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout), if nothing else happens first.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [self.connection.poll_timeout(), self.deadlines.next()].into_iter().flatten().min()
+    }
+
+    /// The tasks to wake, once whatever lock guards this engine is free again.
+    pub fn take_wakers(&mut self, wake: &mut Vec<Waker>) {
+        wake.append(&mut self.wake);
+    }
+
+    // ------------------------------------------------------------------ inside
+
+    fn observe<T>(&mut self, context: &Context<'_>) -> Poll<T> {
+        if !self.observers.iter().any(|waker| waker.will_wake(context.waker())) {
+            self.observers.push(context.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    fn may_start(&mut self) -> bool {
+        match self.subscription {
+            Subscription::Ready { channel, .. } => {
+                self.blocked.is_none() && self.connection.may_publish(channel)
+            }
+            _ => false,
+        }
+    }
+
+    /// Sends the call's request, or first opens a channel for it.
+    fn start(&mut self, now: Instant, id: CallId) {
+        let Some(Call { phase: Phase::Waiting(outgoing), .. }) = self.calls.get_mut(id) else {
+            return;
+        };
+        if outgoing.own_channel {
+            match self.connection.open_channel() {
+                Ok(channel) => _ = self.own_channels.insert(channel, id),
+                Err(misuse) => self.resolve(id, Err(misuse.into())),
+            }
+        } else if let Subscription::Ready { channel, .. } = self.subscription {
+            self.publish(now, id, channel);
+        }
+    }
+
+    /// The call's consumer is there, on this channel: the request may go.
+    fn publish(&mut self, now: Instant, id: CallId, channel: u16) {
+        let correlation_id = self.calls.correlation_id(id);
+        let Some(call) = self.calls.get_mut(id) else { return };
+        let Phase::Waiting(outgoing) = &mut call.phase else { return };
+        let Outgoing { exchange, routing_key, mut properties, body, .. } =
+            core::mem::take(outgoing);
+        properties.reply_to = Some(REPLY_TO);
+        properties.message_id.get_or_insert_with(|| correlation_id.clone());
+        properties.correlation_id = Some(correlation_id);
+        properties.delivery_mode.get_or_insert(TRANSIENT);
+        properties.expiration.get_or_insert_with(|| expiration(call.deadline.since(now)));
+        let publish = basic::Publish { exchange, routing_key, mandatory: true, immediate: false };
+        match self.connection.publish(channel, publish, properties, &body) {
+            Ok(()) => {
+                let length = u64::try_from(self.connection.transmit_len()).unwrap_or(u64::MAX);
+                call.phase = Phase::Sent {
+                    channel,
+                    body_size: u64::try_from(body.len()).unwrap_or(u64::MAX),
+                    end: self.transmitted.saturating_add(length),
+                };
+            }
+            Err(misuse) => self.resolve(id, Err(misuse.into())),
+        }
+    }
+
+    fn start_waiting(&mut self, now: Instant) {
+        while self.may_start()
+            && let Some(id) = self.waiting.pop_front()
+        {
+            self.start(now, id);
+        }
+    }
+
+    /// Keeps the queue no longer than twice what really waits.
+    fn forget_ended_waiting(&mut self) {
+        if self.waiting.len() > self.calls.len().saturating_mul(2) {
+            let calls = &mut self.calls;
+            self.waiting.retain(|id| calls.get_mut(*id).is_some());
+        }
+    }
+
+    /// Whether any of the call's request has been handed to the driver.
+    fn is_written(&mut self, id: CallId) -> bool {
+        let transmitted = self.transmitted;
+        self.calls
+            .get_mut(id)
+            .is_some_and(|call| matches!(call.phase, Phase::Sent { end, .. } if end <= transmitted))
+    }
+
+    /// Ends a call, once.
+    fn resolve(&mut self, id: CallId, result: Result<Reply, CallError>) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        if matches!(call.phase, Phase::Done(_)) {
+            return;
+        }
+        let counter = match &result {
+            Ok(_) => &mut self.stats.replies,
+            Err(CallError::Fault(_)) => &mut self.stats.faults,
+            Err(_) => &mut self.stats.failures,
+        };
+        *counter = counter.saturating_add(1);
+        call.phase = Phase::Done(result);
+        self.wake.extend(call.waker.take());
+        self.close_own_channel(id);
+    }
+
+    fn close_own_channel(&mut self, id: CallId) {
+        let own = self.own_channels.iter().find(|(_, owner)| **owner == id).map(|(&n, _)| n);
+        if let Some(channel) = own {
+            self.own_channels.remove(&channel);
+            self.abandon_channel(channel);
+        }
+    }
+
+    fn fail_pending(&mut self) {
+        let Some(ended) = self.ended.clone() else { return };
+        for id in self.calls.ids() {
+            let written = self.is_written(id);
+            self.resolve(id, Err(ended_error(&ended, written)));
+        }
+        self.waiting.clear();
+        self.wake.append(&mut self.observers);
+    }
+}
+
+/// `delivery-mode` of a message that a queue need not write to disk.
+const TRANSIENT: u8 = 1;
+
+/// The time a request may wait in a queue, in milliseconds: as long as its caller waits. It is at
+/// least 1, since 0 would mean "only if a consumer is idle this moment".
+fn expiration(remaining: Duration) -> ShortStr {
+    let milliseconds = remaining.as_millis().clamp(1, MAX_EXPIRATION);
+    ShortStr::new(alloc::format!("{milliseconds}")).unwrap_or_default()
+}
+
+/// RabbitMQ refuses more than ten years.
+const MAX_EXPIRATION: u128 = 10 * 365 * 24 * 60 * 60 * 1000;
+
+fn ended_error(ended: &Result<(), SessionError>, written: bool) -> CallError {
+    match ended {
+        Ok(()) => CallError::Closed { written },
+        Err(cause) => CallError::Disconnected { written, cause: cause.clone() },
+    }
+}
