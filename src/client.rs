@@ -1,0 +1,330 @@
+//! [`Client`]: calls over one connection, from any number of tasks.
+
+use std::hash::{BuildHasher, Hasher};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use leveret_codec::{BasicProperties, FieldTable, FieldValue, ShortStr};
+
+use crate::connect::{ConnectError, Options, wait};
+use crate::driver::Shared;
+use crate::requester::{CallId, Outgoing, Requester, Stats};
+use crate::uri::{Uri, UriError};
+use crate::{CallError, InvalidRequest, Reply};
+
+/// A client: sends requests to queues and waits for the replies.
+///
+/// It is cheap to clone, and all clones share one connection, one channel and one consumer of
+/// replies. Any number of calls may be under way at the same time.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use leveret::Client;
+///
+/// let client = Client::connect("amqp://localhost").await?;
+/// let reply = client.call("ping", "hello").await?;
+/// println!("{}", reply.text()?);
+/// client.close().await;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// When the last clone is dropped, the connection is closed in the background;
+/// [`close`](Self::close) waits for that, which a program that is about to end should.
+#[derive(Debug, Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    shared: Arc<Shared<Requester>>,
+    timeout: Duration,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shared.command(Requester::close);
+    }
+}
+
+/// How long a call may take if nothing else is said.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The largest body that RabbitMQ 4 takes if nothing else is configured; 3.x takes 128 MiB.
+pub(crate) const MAX_BODY_SIZE: u64 = 16 * 1024 * 1024;
+
+impl Client {
+    /// Connects with the defaults.
+    ///
+    /// # Errors
+    /// [`ConnectError`] says what is wrong: the URI, the address, the credentials, the virtual
+    /// host, or that the peer is no AMQP broker at all.
+    pub async fn connect(uri: &str) -> Result<Self, ConnectError> {
+        Self::builder(uri).connect().await
+    }
+
+    /// A client to be configured.
+    pub fn builder(uri: &str) -> ClientBuilder {
+        ClientBuilder {
+            uri: uri.parse(),
+            timeout: CALL_TIMEOUT,
+            connect_timeout: None,
+            connection_name: None,
+            max_body_size: MAX_BODY_SIZE,
+        }
+    }
+
+    /// Sends `body` to the queue and waits for the reply, for 30 seconds unless the client was
+    /// built with another timeout.
+    ///
+    /// # Errors
+    /// [`CallError`]; its [`outcome`](CallError::outcome) tells whether the request may have run.
+    pub async fn call(
+        &self,
+        queue: impl Into<String>,
+        body: impl Into<Bytes>,
+    ) -> Result<Reply, CallError> {
+        self.request(queue).body(body).send().await
+    }
+
+    /// A request to be configured.
+    pub fn request(&self, queue: impl Into<String>) -> RequestBuilder<'_> {
+        let mut builder = RequestBuilder {
+            client: self,
+            timeout: self.inner.timeout,
+            outgoing: Outgoing::default(),
+            invalid: None,
+        };
+        builder.set(|outgoing| {
+            outgoing.routing_key = ShortStr::new(queue.into())?;
+            Ok(())
+        });
+        builder
+    }
+
+    /// How it goes.
+    pub fn stats(&self) -> Stats {
+        self.inner.shared.query(|requester| requester.stats())
+    }
+
+    /// Why the broker does not take requests at the moment, such as "low on memory"
+    /// (`connection.blocked`). Calls then wait, inside their own timeout, until it does.
+    pub fn blocked(&self) -> Option<String> {
+        self.inner.shared.query(|requester| requester.blocked().map(ToOwned::to_owned))
+    }
+
+    /// What the broker said of itself: product, version, capabilities.
+    pub fn server_properties(&self) -> FieldTable {
+        self.inner.shared.query(|requester| requester.connection().server_properties().clone())
+    }
+
+    /// Closes the connection in good order, and waits until that is done, for 5 seconds at most.
+    /// Calls that are still pending, on any clone, fail with [`CallError::Closed`].
+    pub async fn close(&self) {
+        self.inner.shared.command(Requester::close);
+        wait(&self.inner.shared, Requester::poll_finished).await;
+    }
+}
+
+/// Configures a [`Client`].
+#[derive(Debug)]
+#[must_use = "a builder does nothing before `connect`"]
+pub struct ClientBuilder {
+    uri: Result<Uri, UriError>,
+    timeout: Duration,
+    connect_timeout: Option<Duration>,
+    connection_name: Option<String>,
+    max_body_size: u64,
+}
+
+impl ClientBuilder {
+    /// How long a call may take, everything included. 30 seconds unless set.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How long connecting may take, from the first packet to the subscription. 10 seconds unless
+    /// set here or as `connection_timeout` in the URI.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = Some(timeout);
+        self
+    }
+
+    /// The name of the connection in the broker's log and management pages; of more than 1024
+    /// octets, the first 1024.
+    pub fn connection_name(mut self, name: impl Into<String>) -> Self {
+        self.connection_name = Some(name.into());
+        self
+    }
+
+    /// The largest body to send, in octets: 16 MiB unless set, as RabbitMQ 4 takes. The broker
+    /// closes the channel over a larger one, which costs the calls beside it their replies.
+    pub fn max_body_size(mut self, octets: u64) -> Self {
+        self.max_body_size = octets;
+        self
+    }
+
+    /// Connects, logs in and subscribes to the replies.
+    ///
+    /// # Errors
+    /// [`ConnectError`], as for [`Client::connect`].
+    pub async fn connect(self) -> Result<Client, ConnectError> {
+        let mut options = Options::new(self.uri?)?;
+        options.connect_timeout = self.connect_timeout.unwrap_or(options.connect_timeout);
+        if let Some(name) = self.connection_name {
+            options.set_connection_name(&name)?;
+        }
+        let prefix = random();
+        let shared = options
+            .connect(
+                |config, now| Requester::new(config, self.max_body_size, prefix, now),
+                |_, never| match never {},
+                async |shared: &Shared<Requester>| wait(shared, Requester::poll_ready).await,
+            )
+            .await?;
+        Ok(Client { inner: Arc::new(Inner { shared, timeout: self.timeout }) })
+    }
+}
+
+/// The standard library seeds each of its hashers from the system's random numbers.
+fn random() -> u64 {
+    std::hash::RandomState::new().build_hasher().finish()
+}
+
+/// Configures one call.
+///
+/// ```no_run
+/// # async fn run(client: leveret::Client) -> Result<(), leveret::CallError> {
+/// use std::time::Duration;
+///
+/// let reply = client
+///     .request("sum")
+///     .body(r#"{"a": 1, "b": 2}"#)
+///     .content_type("application/json")
+///     .header("tenant", "acme")
+///     .timeout(Duration::from_secs(2))
+///     .send()
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "a request is made by `send`"]
+pub struct RequestBuilder<'a> {
+    client: &'a Client,
+    timeout: Duration,
+    outgoing: Outgoing,
+    invalid: Option<InvalidRequest>,
+}
+
+impl RequestBuilder<'_> {
+    /// The payload, any octets. None unless set.
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.outgoing.body = body.into();
+        self
+    }
+
+    /// How long the call may take, everything included: waiting for the broker, writing, running,
+    /// and the way back. The request is also given this as `expiration`, so that a queue drops it
+    /// when nobody waits any more.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Publishes to an exchange instead of a queue: the queue's name given to
+    /// [`Client::request`] is then the routing key.
+    pub fn exchange(mut self, exchange: impl Into<String>) -> Self {
+        self.set(|outgoing| {
+            outgoing.exchange = ShortStr::new(exchange.into())?;
+            Ok(())
+        });
+        self
+    }
+
+    /// The MIME type of the body, which FastStream and others decode by.
+    pub fn content_type(mut self, mime_type: impl Into<String>) -> Self {
+        self.set(|outgoing| {
+            outgoing.properties.content_type = Some(ShortStr::new(mime_type.into())?);
+            Ok(())
+        });
+        self
+    }
+
+    /// A header: a name of at most 255 octets and a value. All headers together must fit into a
+    /// frame, usually of 128 KiB.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<FieldValue>) -> Self {
+        self.set(|outgoing| {
+            outgoing.properties.headers.get_or_insert_default().insert(name.into(), value)?;
+            Ok(())
+        });
+        self
+    }
+
+    /// All of AMQP's message properties at once. The correlation-id and the reply-to are replaced
+    /// in any case; message-id, expiration and delivery-mode are chosen where they are absent.
+    pub fn properties(mut self, properties: BasicProperties) -> Self {
+        self.outgoing.properties = properties;
+        self
+    }
+
+    /// Makes the call on a channel of its own, for servers that do not echo the correlation-id:
+    /// subscribe, publish, wait for whatever comes, and cancel. That is three more round trips to
+    /// the broker, and works with any server that replies at all.
+    pub fn own_channel(mut self) -> Self {
+        self.outgoing.own_channel = true;
+        self
+    }
+
+    /// Sends the request and waits for the reply. Dropping this future forgets the call.
+    ///
+    /// # Errors
+    /// [`CallError`]; its [`outcome`](CallError::outcome) tells whether the request may have run.
+    pub async fn send(self) -> Result<Reply, CallError> {
+        if let Some(invalid) = self.invalid {
+            return Err(CallError::InvalidRequest(invalid));
+        }
+        let shared = &self.client.inner.shared;
+        let id =
+            shared.command(|requester, now| requester.request(now, self.outgoing, self.timeout))?;
+        PendingCall { shared, id, done: false }.await
+    }
+
+    /// Keeps the first thing that is wrong, for [`send`](Self::send) to tell.
+    fn set(&mut self, set: impl FnOnce(&mut Outgoing) -> Result<(), InvalidRequest>) {
+        if let Err(invalid) = set(&mut self.outgoing) {
+            self.invalid.get_or_insert(invalid);
+        }
+    }
+}
+
+/// A call under way. It is in the requester's table before its first octet is sent, and out of it
+/// when this is dropped.
+struct PendingCall<'a> {
+    shared: &'a Shared<Requester>,
+    id: CallId,
+    done: bool,
+}
+
+impl Future for PendingCall<'_> {
+    type Output = Result<Reply, CallError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let result = self.shared.query(|requester| requester.poll_call(self.id, context));
+        self.done = result.is_ready();
+        result
+    }
+}
+
+impl Drop for PendingCall<'_> {
+    fn drop(&mut self) {
+        if !self.done {
+            self.shared.command(|requester, _| requester.cancel(self.id));
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! From a URI to a socket with an engine at work on it.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use leveret_codec::{LongStr, TooLong};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::connection::{Config, Credentials};
+use crate::driver::{Clock, Driver, Engine, Shared};
+use crate::uri::{AuthMechanism, Uri, UriError};
+use crate::{Instant, SessionError};
+
+/// Why there is no client or server.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The URI cannot be understood.
+    #[error(transparent)]
+    Uri(#[from] UriError),
+    /// `amqps` asks for TLS.
+    #[error("{address}: TLS is not supported yet; use amqp:// where the network can be trusted")]
+    TlsUnsupported {
+        /// Host and port.
+        address: String,
+    },
+    /// A user name, a connection name or a queue's name is too long for the wire.
+    #[error("{what}: {source}")]
+    TooLong {
+        /// Of what.
+        what: &'static str,
+        /// How long.
+        source: TooLong,
+    },
+    /// Nothing answers at that address.
+    #[error("cannot reach {address}: {source}{}", io_hint(.source))]
+    Unreachable {
+        /// Host and port.
+        address: String,
+        /// The operating system's words.
+        source: io::Error,
+    },
+    /// The connect timeout passed before the session was ready.
+    #[error("{address} was not ready within the connect timeout of {timeout:?}: {stage}")]
+    TimedOut {
+        /// Host and port.
+        address: String,
+        /// The whole time allowed, from the first packet on.
+        timeout: Duration,
+        /// What was going on.
+        stage: &'static str,
+    },
+    /// The broker was reached, and then it failed.
+    #[error("{address}: {source}")]
+    Session {
+        /// Host and port.
+        address: String,
+        /// Why.
+        source: SessionError,
+    },
+    /// A queue's argument cannot be put on the wire.
+    #[error("an argument of queue \"{queue}\": {source}")]
+    Argument {
+        /// The queue.
+        queue: String,
+        /// Why.
+        source: leveret_codec::TableError,
+    },
+}
+
+fn io_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => {
+            "; nothing listens there: is the broker running, and is the port right?"
+        }
+        _ => "",
+    }
+}
+
+/// What client and server have in common: where the broker is, and how to be its guest.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    pub(crate) connect_timeout: Duration,
+    pub(crate) config: Config,
+    uri: Uri,
+}
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Options {
+    pub(crate) fn new(uri: Uri) -> Result<Self, ConnectError> {
+        if uri.is_tls() {
+            return Err(ConnectError::TlsUnsupported { address: address(&uri) });
+        }
+        let mut config = Config {
+            credentials: credentials(&uri)?,
+            virtual_host: uri.virtual_host().clone(),
+            ..Config::default()
+        };
+        config.heartbeat = uri.heartbeat().unwrap_or(config.heartbeat);
+        config.channel_max = uri.channel_max().unwrap_or(config.channel_max);
+        config.frame_max = uri.frame_max().unwrap_or(config.frame_max);
+        let connect_timeout = uri.connection_timeout().unwrap_or(CONNECT_TIMEOUT);
+        Ok(Self { connect_timeout, config, uri })
+    }
+
+    pub(crate) fn set_connection_name(&mut self, name: &str) -> Result<(), ConnectError> {
+        let name = LongStr::try_from(name)
+            .map_err(|source| ConnectError::TooLong { what: "the connection name", source })?;
+        self.config.connection_name = Some(name);
+        Ok(())
+    }
+
+    /// Connects, lets the engine's driver loose on the socket, and waits until `ready`, all within
+    /// the connect timeout. The engine's work is done by `work`.
+    pub(crate) async fn connect<E, F>(
+        mut self,
+        engine: impl FnOnce(Config, Instant) -> E,
+        work: F,
+        ready: impl AsyncFnOnce(&Shared<E>) -> Result<(), SessionError>,
+    ) -> Result<Arc<Shared<E>>, ConnectError>
+    where
+        E: Engine,
+        E::Work: Send,
+        F: FnMut(&Arc<Shared<E>>, E::Work) + Send + Unpin + 'static,
+    {
+        let (address, limit) = (address(&self.uri), self.connect_timeout);
+        let timed_out =
+            |stage| ConnectError::TimedOut { address: address.clone(), timeout: limit, stage };
+        let clock = Clock::start();
+        let stream = timeout(limit, TcpStream::connect((self.uri.host(), self.uri.port())))
+            .await
+            .map_err(|_| timed_out("the network has not answered"))?
+            .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
+            .map_err(|source| ConnectError::Unreachable { address: address.clone(), source })?;
+
+        // The handshake has what is left, and says what it was waiting for if that is too little.
+        let now = clock.now();
+        self.config.handshake_timeout = limit.saturating_sub(now.since_start());
+        let shared = Shared::new(engine(self.config, now), clock);
+        tokio::spawn(Driver::new(Arc::clone(&shared), stream, work).run());
+        let grace = Duration::from_millis(100);
+        let left = limit.saturating_sub(now.since_start()).saturating_add(grace);
+        timeout(left, ready(&shared))
+            .await
+            .map_err(|_| timed_out("the broker has not answered on the channel"))?
+            .map_err(|source| ConnectError::Session { address: address.clone(), source })?;
+        Ok(shared)
+    }
+}
+
+fn address(uri: &Uri) -> String {
+    let (host, port) = (uri.host(), uri.port());
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+fn credentials(uri: &Uri) -> Result<Credentials, ConnectError> {
+    let username = LongStr::try_from(uri.username())
+        .map_err(|source| ConnectError::TooLong { what: "the user name", source })?;
+    let password = uri.password().clone();
+    Ok(match uri.auth_mechanism() {
+        None | Some(AuthMechanism::Plain) => Credentials::Plain { username, password },
+        Some(AuthMechanism::AmqPlain) => Credentials::AmqPlain { username, password },
+        Some(AuthMechanism::External) => Credentials::External,
+    })
+}
+
+/// Polls a shared engine as a future.
+pub(crate) async fn wait<E: Engine, T>(
+    shared: &Shared<E>,
+    mut poll: impl FnMut(&mut E, &mut std::task::Context<'_>) -> std::task::Poll<T>,
+) -> T {
+    std::future::poll_fn(|context| shared.query(|engine| poll(engine, context))).await
+}

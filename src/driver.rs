@@ -1,0 +1,311 @@
+//! The driver: the one place that owns a socket and reads the clock.
+//!
+//! ```text
+//!   users ──lock──▶ engine ◀──lock── driver ◀──▶ socket, clock
+//!            │                          ▲
+//!            └────────── wake ──────────┘
+//! ```
+//!
+//! A user's call locks the engine, which writes the request into its buffer, and wakes the driver.
+//! Each turn of the driver takes whatever has gathered there and hands it to the socket at once:
+//! no queue between user and engine, no task per call, one write for many calls.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Sleep, sleep_until};
+
+use crate::Instant;
+use crate::requester::Requester;
+use crate::responder::{Arrived, Responder};
+
+/// What the driver asks of an engine. Its methods are those of [`Connection`] and mean the same.
+///
+/// [`Connection`]: crate::connection::Connection
+pub(crate) trait Engine: Send + 'static {
+    /// What an engine gives its driver to do, besides bytes.
+    type Work;
+
+    fn handle_input(&mut self, now: Instant, input: &mut BytesMut);
+    fn handle_eof(&mut self, now: Instant);
+    fn handle_transport_error(&mut self, now: Instant, reason: String);
+    fn handle_timeout(&mut self, now: Instant);
+    fn poll_transmit(&mut self, now: Instant, out: &mut BytesMut);
+    fn poll_timeout(&self) -> Option<Instant>;
+    fn poll_work(&mut self) -> Option<Self::Work>;
+    fn is_finished(&self) -> bool;
+    fn take_wakers(&mut self, wake: &mut Vec<Waker>);
+}
+
+macro_rules! engine {
+    ($engine:ty, $work:ty, $poll_work:expr) => {
+        impl Engine for $engine {
+            type Work = $work;
+
+            fn handle_input(&mut self, now: Instant, input: &mut BytesMut) {
+                self.handle_input(now, input);
+            }
+
+            fn handle_eof(&mut self, now: Instant) {
+                self.handle_eof(now);
+            }
+
+            fn handle_transport_error(&mut self, now: Instant, reason: String) {
+                self.handle_transport_error(now, reason);
+            }
+
+            fn handle_timeout(&mut self, now: Instant) {
+                self.handle_timeout(now);
+            }
+
+            fn poll_transmit(&mut self, now: Instant, out: &mut BytesMut) {
+                self.poll_transmit(now, out);
+            }
+
+            fn poll_timeout(&self) -> Option<Instant> {
+                self.poll_timeout()
+            }
+
+            fn poll_work(&mut self) -> Option<$work> {
+                $poll_work(self)
+            }
+
+            fn is_finished(&self) -> bool {
+                self.connection().is_finished()
+            }
+
+            fn take_wakers(&mut self, wake: &mut Vec<Waker>) {
+                self.take_wakers(wake);
+            }
+        }
+    };
+}
+
+engine!(Requester, core::convert::Infallible, |_: &mut Requester| None);
+engine!(Responder, Arrived, Responder::poll_request);
+
+/// The clock that the engines are told. It begins when the connection does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock(tokio::time::Instant);
+
+impl Clock {
+    #[allow(clippy::disallowed_methods, reason = "the driver is where the clock is read")]
+    pub(crate) fn start() -> Self {
+        Self(tokio::time::Instant::now())
+    }
+
+    pub(crate) fn now(self) -> Instant {
+        Instant::from_start(self.0.elapsed())
+    }
+
+    fn at(self, instant: Instant) -> tokio::time::Instant {
+        let far = Duration::from_secs(365 * 24 * 60 * 60);
+        self.0
+            .checked_add(instant.since_start())
+            .or_else(|| self.0.checked_add(far))
+            .unwrap_or(self.0)
+    }
+}
+
+/// An engine between its users and its driver.
+#[derive(Debug)]
+pub(crate) struct Shared<E> {
+    guarded: Mutex<Guarded<E>>,
+    clock: Clock,
+}
+
+#[derive(Debug)]
+struct Guarded<E> {
+    engine: E,
+    /// The driver's task, while it sleeps.
+    driver: Option<Waker>,
+}
+
+impl<E: Engine> Shared<E> {
+    pub(crate) fn new(engine: E, clock: Clock) -> Arc<Self> {
+        Arc::new(Self { guarded: Mutex::new(Guarded { engine, driver: None }), clock })
+    }
+
+    /// Commands the engine, and wakes the driver to carry out what follows.
+    pub(crate) fn command<T>(&self, act: impl FnOnce(&mut E, Instant) -> T) -> T {
+        let mut guarded = self.lock();
+        let result = act(&mut guarded.engine, self.clock.now());
+        let mut wake = Vec::new();
+        guarded.engine.take_wakers(&mut wake);
+        wake.extend(guarded.driver.take());
+        drop(guarded);
+        wake.into_iter().for_each(Waker::wake);
+        result
+    }
+
+    /// Asks the engine something that makes it neither send nor wait for anything new.
+    pub(crate) fn query<T>(&self, ask: impl FnOnce(&mut E) -> T) -> T {
+        ask(&mut self.lock().engine)
+    }
+
+    /// A panic in a user's waker must not take every other call with it.
+    fn lock(&self) -> MutexGuard<'_, Guarded<E>> {
+        self.guarded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Moves bytes between one engine and one socket until both are done.
+pub(crate) struct Driver<E: Engine, S, F> {
+    shared: Arc<Shared<E>>,
+    stream: S,
+    /// What to do with the engine's work.
+    work: F,
+    input: BytesMut,
+    output: BytesMut,
+    timer: Option<Pin<Box<Sleep>>>,
+    wake: Vec<Waker>,
+    todo: Vec<E::Work>,
+}
+
+/// Room for so many octets is made before each read.
+const READ_SIZE: usize = 0x4000;
+
+/// Turns in a row before other tasks get theirs.
+const TURNS: usize = 32;
+
+/// How long the last octets, such as close-ok, may take to leave after the end.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
+
+impl<E, S, F> Driver<E, S, F>
+where
+    E: Engine,
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: FnMut(&Arc<Shared<E>>, E::Work) + Unpin,
+{
+    pub(crate) fn new(shared: Arc<Shared<E>>, stream: S, work: F) -> Self {
+        Self {
+            shared,
+            stream,
+            work,
+            input: BytesMut::new(),
+            output: BytesMut::new(),
+            timer: None,
+            wake: Vec::new(),
+            todo: Vec::new(),
+        }
+    }
+
+    pub(crate) async fn run(mut self) {
+        poll_fn(|context| self.poll(context)).await;
+        // Whether this succeeds is of no interest to anybody any more.
+        let _ = tokio::time::timeout(FLUSH_TIMEOUT, async {
+            self.stream.write_all(&self.output).await?;
+            self.stream.shutdown().await
+        })
+        .await;
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..TURNS {
+            let read = self.poll_read(context);
+            let (deadline, finished) = self.turn(context);
+            let written = self.poll_write(context);
+            if finished {
+                return Poll::Ready(());
+            }
+            let timed_out = self.poll_timer(context, deadline);
+            if !(read || written || timed_out) {
+                return Poll::Pending;
+            }
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Everything that needs the engine, under one lock.
+    fn turn(&mut self, context: &Context<'_>) -> (Option<Instant>, bool) {
+        let mut guarded = self.shared.lock();
+        let now = self.shared.clock.now();
+        let Guarded { engine, driver } = &mut *guarded;
+        if engine.poll_timeout().is_some_and(|deadline| deadline <= now) {
+            engine.handle_timeout(now);
+        }
+        // What the socket has not taken yet goes first, and the engine keeps the rest.
+        if self.output.is_empty() {
+            engine.poll_transmit(now, &mut self.output);
+        }
+        driver.get_or_insert_with(|| context.waker().clone()).clone_from(context.waker());
+        engine.take_wakers(&mut self.wake);
+        let state = (engine.poll_timeout(), engine.is_finished());
+        while let Some(work) = engine.poll_work() {
+            self.todo.push(work);
+        }
+        drop(guarded);
+        self.wake.drain(..).for_each(Waker::wake);
+        for work in self.todo.drain(..) {
+            (self.work)(&self.shared, work);
+        }
+        state
+    }
+
+    /// Reads once. Whether anything happened.
+    fn poll_read(&mut self, context: &mut Context<'_>) -> bool {
+        self.input.reserve(READ_SIZE);
+        let result = match pin!(self.stream.read_buf(&mut self.input)).poll(context) {
+            Poll::Ready(result) => result,
+            Poll::Pending => return false,
+        };
+        let mut guarded = self.shared.lock();
+        let now = self.shared.clock.now();
+        match result {
+            Ok(0) => guarded.engine.handle_eof(now),
+            Ok(_) => guarded.engine.handle_input(now, &mut self.input),
+            Err(error) => guarded.engine.handle_transport_error(now, error.to_string()),
+        }
+        true
+    }
+
+    /// Writes until the socket takes no more. Whether it took all there was.
+    fn poll_write(&mut self, context: &mut Context<'_>) -> bool {
+        let mut progress = false;
+        while !self.output.is_empty() {
+            match Pin::new(&mut self.stream).poll_write(context, &self.output) {
+                Poll::Pending => return false,
+                Poll::Ready(Ok(0)) => return self.write_failed(&io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(length)) => self.output.advance(length),
+                Poll::Ready(Err(error)) => return self.write_failed(&error),
+            }
+            progress = true;
+        }
+        progress
+    }
+
+    /// The peer may have said why before it closed the socket, so what it sent is read first.
+    fn write_failed(&mut self, error: &io::Error) -> bool {
+        self.output.clear();
+        let mut nobody = Context::from_waker(Waker::noop());
+        while self.poll_read(&mut nobody) && !self.shared.query(|engine| engine.is_finished()) {}
+        self.shared.command(|engine, now| engine.handle_transport_error(now, error.to_string()));
+        true
+    }
+
+    /// Sleeps until the deadline. Whether it has come.
+    fn poll_timer(&mut self, context: &mut Context<'_>, deadline: Option<Instant>) -> bool {
+        let Some(deadline) = deadline else { return false };
+        let deadline = self.shared.clock.at(deadline);
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if timer.deadline() != deadline {
+            timer.as_mut().reset(deadline);
+        }
+        timer.as_mut().poll(context).is_ready()
+    }
+}
+
+/// However the driver ends, with its runtime or in a panic, everybody who waits learns it.
+impl<E: Engine, S, F> Drop for Driver<E, S, F> {
+    fn drop(&mut self) {
+        let reason = "the task that drives the connection has ended, with its runtime perhaps";
+        self.shared.command(|engine, now| engine.handle_transport_error(now, reason.to_string()));
+    }
+}

@@ -1,0 +1,346 @@
+//! [`Server`]: handlers for the requests in queues.
+
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use leveret_codec::{FieldTable, FieldValue, ShortStr, TableError};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::client::MAX_BODY_SIZE;
+use crate::connect::{ConnectError, Options, wait};
+use crate::driver::Shared;
+use crate::responder::{Answer, Arrived, QueueOptions, Responder, ServerStats};
+use crate::uri::{Uri, UriError};
+use crate::{Fault, Reply, Request, SessionError};
+
+/// A server: consumes requests from queues, runs a handler for each, and sends the replies.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use leveret::{Request, Server};
+///
+/// let server = Server::builder("amqp://localhost")
+///     .handle("ping", |request: Request| async move { Ok(request.into_body()) })
+///     .start()
+///     .await?;
+/// // ... until it is time to go:
+/// server.shutdown().await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A request is acknowledged after its reply is written. If the server or its connection dies
+/// before, the broker delivers the request again, to this server or another, with
+/// [`redelivered`](Request::redelivered) set: handlers should be fit to run twice.
+///
+/// When a `Server` is dropped, it ends in the background as [`shutdown`](Self::shutdown) does, but
+/// without a limit in time.
+#[derive(Debug)]
+pub struct Server {
+    shared: Arc<Shared<Responder>>,
+    running: Running,
+    shutdown_timeout: Duration,
+}
+
+type Handler = Arc<dyn Fn(Request) -> HandlerFuture + Send + Sync>;
+type HandlerFuture = Pin<Box<dyn Future<Output = Result<Reply, Fault>> + Send>>;
+
+/// The handlers at work.
+#[derive(Debug, Clone, Default)]
+struct Running(Arc<Mutex<JoinSet<()>>>);
+
+impl Running {
+    fn spawn(&self, handler: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self.tasks();
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(handler);
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Server {
+    /// A server to be configured.
+    pub fn builder(uri: &str) -> ServerBuilder {
+        ServerBuilder {
+            uri: uri.parse(),
+            queues: Vec::new(),
+            prefetch: None,
+            connect_timeout: None,
+            connection_name: None,
+            shutdown_timeout: Duration::from_secs(30),
+            max_reply_size: MAX_BODY_SIZE,
+        }
+    }
+
+    /// How it goes.
+    pub fn stats(&self) -> ServerStats {
+        self.shared.query(|responder| responder.stats())
+    }
+
+    /// Waits until the server has ended, which it does by itself only if it fails.
+    ///
+    /// # Errors
+    /// [`SessionError`] says why it could not go on.
+    pub async fn stopped(&self) -> Result<(), SessionError> {
+        wait(&self.shared, Responder::poll_ended).await
+    }
+
+    /// Ends in good order: takes no new requests, lets the running handlers finish, sends their
+    /// replies, acknowledges, and closes the connection. Handlers that are not done within the
+    /// shutdown timeout are aborted, and their requests go back to their queues.
+    ///
+    /// # Errors
+    /// [`SessionError`] if the connection was lost on the way, or before.
+    pub async fn shutdown(self) -> Result<(), SessionError> {
+        self.shared.command(Responder::shutdown);
+        if let Ok(result) = timeout(self.shutdown_timeout, self.stopped()).await {
+            return result;
+        }
+        self.running.tasks().abort_all();
+        self.shared.command(Responder::close);
+        self.stopped().await
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shared.command(Responder::shutdown);
+    }
+}
+
+/// A queue to serve, with how it is declared.
+///
+/// ```
+/// use leveret::Queue;
+///
+/// let orders = Queue::new("orders")
+///     .argument("x-queue-type", "quorum")
+///     .argument("x-dead-letter-exchange", "failed")
+///     .prefetch(10);
+/// let legacy = Queue::new("legacy").passive();
+/// ```
+#[derive(Debug, Clone)]
+pub struct Queue {
+    name: String,
+    options: QueueOptions,
+    prefetch: Option<u16>,
+    invalid: Option<TableError>,
+}
+
+impl Queue {
+    /// A durable queue, declared if it does not exist. If it exists with other attributes, the
+    /// server does not start.
+    pub fn new(name: impl Into<String>) -> Self {
+        let options = QueueOptions::new(ShortStr::EMPTY);
+        Self { name: name.into(), options, prefetch: None, invalid: None }
+    }
+
+    /// Takes the queue as it is. If there is none, the server does not start.
+    #[must_use]
+    pub fn passive(mut self) -> Self {
+        self.options.passive = true;
+        self
+    }
+
+    /// Whether the queue survives a restart of the broker. It does unless this says no, which
+    /// RabbitMQ 4.3 takes from exclusive queues only.
+    #[must_use]
+    pub fn durable(mut self, durable: bool) -> Self {
+        self.options.durable = durable;
+        self
+    }
+
+    /// Makes the queue this connection's own: nobody else may use it, and it ends with it.
+    #[must_use]
+    pub fn exclusive(mut self) -> Self {
+        self.options.exclusive = true;
+        self
+    }
+
+    /// Lets the broker delete the queue when its last consumer has gone.
+    #[must_use]
+    pub fn auto_delete(mut self) -> Self {
+        self.options.auto_delete = true;
+        self
+    }
+
+    /// An argument of the declaration, such as `x-queue-type` or `x-message-ttl`.
+    #[must_use]
+    pub fn argument(mut self, name: impl Into<String>, value: impl Into<FieldValue>) -> Self {
+        if let Err(error) = self.options.arguments.insert(name.into(), value) {
+            self.invalid.get_or_insert(error);
+        }
+        self
+    }
+
+    /// All arguments of the declaration.
+    #[must_use]
+    pub fn arguments(mut self, arguments: FieldTable) -> Self {
+        self.options.arguments = arguments;
+        self
+    }
+
+    /// The most requests of this queue to work on at a time; 0 is no limit. The server's own
+    /// unless set.
+    #[must_use]
+    pub fn prefetch(mut self, requests: u16) -> Self {
+        self.prefetch = Some(requests);
+        self
+    }
+
+    fn into_options(self, prefetch: Option<u16>) -> Result<QueueOptions, ConnectError> {
+        if let Some(source) = self.invalid {
+            return Err(ConnectError::Argument { queue: self.name, source });
+        }
+        let mut options = self.options;
+        options.name = ShortStr::new(self.name)
+            .map_err(|source| ConnectError::TooLong { what: "the name of a queue", source })?;
+        options.prefetch = self.prefetch.or(prefetch).unwrap_or(options.prefetch);
+        Ok(options)
+    }
+}
+
+impl<T: Into<String>> From<T> for Queue {
+    fn from(name: T) -> Self {
+        Self::new(name)
+    }
+}
+
+/// Configures a [`Server`].
+#[must_use = "a builder does nothing before `start`"]
+pub struct ServerBuilder {
+    uri: Result<Uri, UriError>,
+    queues: Vec<(Queue, Handler)>,
+    prefetch: Option<u16>,
+    connect_timeout: Option<Duration>,
+    connection_name: Option<String>,
+    shutdown_timeout: Duration,
+    max_reply_size: u64,
+}
+
+impl ServerBuilder {
+    /// Serves a queue: its name, or a [`Queue`] that says more.
+    ///
+    /// The handler runs for up to [`prefetch`](Self::prefetch) requests at the same time, each in
+    /// a task of its own. `Ok` is the reply. `Err` reaches the caller as
+    /// [`CallError::Fault`](crate::CallError::Fault). A panic reaches it as a fault, too, and the
+    /// request is rejected, so that a dead-letter exchange can keep it.
+    pub fn handle<H, F, R>(mut self, queue: impl Into<Queue>, handler: H) -> Self
+    where
+        H: Fn(Request) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<R, Fault>> + Send + 'static,
+        R: Into<Reply>,
+    {
+        let handler = move |request| -> HandlerFuture {
+            let future = handler(request);
+            Box::pin(async move { future.await.map(Into::into) })
+        };
+        self.queues.push((queue.into(), Arc::new(handler)));
+        self
+    }
+
+    /// The most requests of each queue to work on at a time; 0 is no limit. 128 unless set: 100
+    /// to 300 is near the most that a broker delivers.
+    pub fn prefetch(mut self, requests: u16) -> Self {
+        self.prefetch = Some(requests);
+        self
+    }
+
+    /// How long connecting may take, from the first packet to the last consumer. 10 seconds
+    /// unless set here or as `connection_timeout` in the URI.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = Some(timeout);
+        self
+    }
+
+    /// How long [`Server::shutdown`] waits for running handlers. 30 seconds unless set.
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.shutdown_timeout = timeout;
+        self
+    }
+
+    /// The name of the connection in the broker's log and management pages; of more than 1024
+    /// octets, the first 1024.
+    pub fn connection_name(mut self, name: impl Into<String>) -> Self {
+        self.connection_name = Some(name.into());
+        self
+    }
+
+    /// The largest reply to send, in octets: 16 MiB unless set, as RabbitMQ 4 takes. A larger one
+    /// becomes a fault of the code "reply-too-large".
+    pub fn max_reply_size(mut self, octets: u64) -> Self {
+        self.max_reply_size = octets;
+        self
+    }
+
+    /// Connects, declares the queues and begins to serve them.
+    ///
+    /// # Errors
+    /// [`ConnectError`], which names the queue if the broker refuses one.
+    pub async fn start(self) -> Result<Server, ConnectError> {
+        let mut options = Options::new(self.uri?)?;
+        options.connect_timeout = self.connect_timeout.unwrap_or(options.connect_timeout);
+        if let Some(name) = self.connection_name {
+            options.set_connection_name(&name)?;
+        }
+        let (mut queues, mut handlers) = (Vec::new(), Vec::new());
+        for (queue, handler) in self.queues {
+            queues.push(queue.into_options(self.prefetch)?);
+            handlers.push(handler);
+        }
+        let max_reply_size = usize::try_from(self.max_reply_size).unwrap_or(usize::MAX);
+        let running = Running::default();
+        let handlers_running = running.clone();
+        let shared = options
+            .connect(
+                |config, now| Responder::new(config, queues, max_reply_size, now),
+                move |shared: &Arc<Shared<Responder>>, arrived: Arrived| {
+                    if let Some(handler) = handlers.get(arrived.queue) {
+                        let shared = Arc::clone(shared);
+                        handlers_running.spawn(serve(Arc::clone(handler), shared, arrived));
+                    }
+                },
+                async |shared: &Shared<Responder>| wait(shared, Responder::poll_ready).await,
+            )
+            .await?;
+        Ok(Server { shared, running, shutdown_timeout: self.shutdown_timeout })
+    }
+}
+
+/// Runs the handler for one request and hands its answer to the engine. Where the connection has
+/// gone in the meantime, so has the request: back to its queue.
+async fn serve(handler: Handler, shared: Arc<Shared<Responder>>, arrived: Arrived) {
+    let Arrived { request, pending, .. } = arrived;
+    let answer = match unwinding(async move { handler(request).await }).await {
+        Ok(Ok(reply)) => Answer::Reply(reply),
+        Ok(Err(fault)) => Answer::Fault(fault),
+        Err(message) => Answer::Panic(message),
+    };
+    shared.command(|responder, now| responder.answer(now, pending, answer));
+}
+
+/// The future's output, or the message of its panic.
+async fn unwinding<T>(future: impl Future<Output = T>) -> Result<T, String> {
+    let mut future = pin!(future);
+    let caught = poll_fn(|context| {
+        // The future is not polled again after a panic, so nobody sees it in a broken state.
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    });
+    caught.await.map_err(|panic| {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        text.unwrap_or("the handler panicked").to_owned()
+    })
+}
