@@ -1,0 +1,69 @@
+"""What the peers share: their command lines, their payloads and how a server ends.
+
+A server says `ready` once it consumes and ends, cleanly, when its standard input does.
+A client prints one line a call and exits with 0 only if every reply was right.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+
+CALL_TIMEOUT = 30  # seconds; nothing here should take more than a few
+TEXT = "héllo"
+NUMBERS = {"a": 20, "b": 22}
+
+
+def broker_url() -> str:
+    try:
+        return os.environ["AMQP_URL"]
+    except KeyError:
+        sys.exit("AMQP_URL is not set")
+
+
+def server_arguments(*flags: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("queue")
+    for flag in ("--json", *flags):
+        parser.add_argument(flag, action="store_true")
+    return parser.parse_args()
+
+
+def client_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("queue")
+    parser.add_argument("--size", type=int, action="append", default=[])
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--text", action="store_true")
+    return parser.parse_args()
+
+
+def sized_body(size: int) -> bytes:
+    """Byte `i` is `(i * 7 + size) % 251`: it depends on its place and on the size,
+    so that a frame lost, doubled or swapped shows."""
+    period = bytes((i * 7 + size) % 251 for i in range(251))
+    return (period * (size // 251 + 1))[:size]
+
+
+def add(numbers: dict) -> dict:
+    return {"sum": numbers["a"] + numbers["b"]}
+
+
+async def serve_until_stdin_ends() -> None:
+    print("ready", flush=True)
+    await asyncio.to_thread(sys.stdin.buffer.read)
+
+
+def check_sized_reply(size: int, body: bytes) -> None:
+    if body != sized_body(size):
+        sys.exit(f"the reply to {size} bytes differs: {len(body)} bytes, {body[:16]!r}...")
+    print(f"ok {size}", flush=True)
+
+
+def show_json_reply(reply: object, content_type: str | None) -> None:
+    print(f"json {content_type or '-'} {json.dumps(reply, sort_keys=True)}", flush=True)
+
+
+def show_text_reply(reply: str, content_type: str | None) -> None:
+    print(f"text {content_type or '-'} {reply}", flush=True)

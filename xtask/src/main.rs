@@ -1,0 +1,77 @@
+//! Leveret's chores: `cargo xtask --help`.
+
+#![allow(clippy::disallowed_methods, reason = "the ban on clocks is for the protocol's code")]
+
+mod capture;
+mod log;
+mod process;
+mod python;
+mod rabbitmq;
+mod summary;
+mod test;
+
+use std::{
+    error::Error,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+
+type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+/// Leveret's chores
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run all tests: those of the workspace, then those that need a broker, on each broker
+    ///
+    /// The broker is that of AMQP_URL if set, else a private RabbitMQ: the machine's own, or this
+    /// Debian release's package.
+    Test(test::Options),
+
+    /// Start, stop and administer private RabbitMQ brokers; `help` lists the commands
+    #[command(disable_help_flag = true)]
+    Rabbitmq {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+
+    /// Record what a program and RabbitMQ say to each other into codec/tests/captures
+    Capture(capture::Options),
+}
+
+fn main() -> ExitCode {
+    let outcome = process::catch_interrupts().and_then(|()| match Cli::parse().command {
+        Command::Test(options) => test::run(&options),
+        Command::Rabbitmq { arguments } => rabbitmq::pass_on(&arguments),
+        Command::Capture(options) => capture::run(&options),
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The root of the workspace.
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace")
+}
+
+/// Where brokers and Python environments are kept between runs.
+fn cache() -> Result<PathBuf> {
+    let base = match std::env::var_os("XDG_CACHE_HOME") {
+        Some(base) if !base.is_empty() => PathBuf::from(base),
+        _ => std::env::home_dir().ok_or("HOME is not set")?.join(".cache"),
+    };
+    Ok(base.join("leveret"))
+}

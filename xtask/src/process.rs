@@ -1,0 +1,106 @@
+//! Child processes that an interrupt takes down with all their children.
+//!
+//! Each child leads a process group of its own. The terminal's Ctrl-C so reaches only xtask,
+//! which passes it on and still has its wits to stop the brokers.
+
+use std::{
+    io::Read,
+    os::unix::process::CommandExt,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
+
+use crate::Result;
+
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+const GRACE: Duration = Duration::from_secs(10);
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// From here on SIGINT, SIGTERM and SIGHUP end the running child instead of xtask.
+pub(crate) fn catch_interrupts() -> Result {
+    ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed))?;
+    Ok(())
+}
+
+pub(crate) fn interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
+}
+
+/// Runs a command to its end. `Err` if it can't be started or xtask was interrupted.
+pub(crate) fn run(command: &mut Command) -> Result<ExitStatus> {
+    wait(&mut spawn(command)?)
+}
+
+/// Runs a command to its end and returns what it printed; a failure of it is an error.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let mut child = spawn(command.stdout(Stdio::piped()))?;
+    let mut stdout = child.stdout.take().expect("stdout is piped");
+    let reader = thread::spawn(move || {
+        let mut text = String::new();
+        stdout.read_to_string(&mut text).map(|_| text)
+    });
+    let status = wait(&mut child)?;
+    let text = reader.join().expect("the reader does not panic")?;
+    if status.success() {
+        Ok(text)
+    } else {
+        Err(format!("{} failed: {status}", name_of(command)).into())
+    }
+}
+
+/// Runs a command to its end whatever happens: for cleaning up.
+pub(crate) fn run_uninterrupted(command: &mut Command) -> Result<ExitStatus> {
+    let mut child = start(command)?;
+    Ok(child.wait()?)
+}
+
+fn spawn(command: &mut Command) -> Result<Child> {
+    if interrupted() {
+        return Err("interrupted".into());
+    }
+    start(command)
+}
+
+fn start(command: &mut Command) -> Result<Child> {
+    command
+        .stdin(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .map_err(|error| format!("{}: {error}", name_of(command)).into())
+}
+
+fn wait(child: &mut Child) -> Result<ExitStatus> {
+    while !interrupted() {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        thread::sleep(POLL_INTERVAL);
+    }
+    end_group(child)?;
+    Err("interrupted".into())
+}
+
+fn end_group(child: &mut Child) -> Result {
+    let group = Pid::from_raw(i32::try_from(child.id())?);
+    // A group that has just ended by itself is no failure.
+    let _ = killpg(group, Signal::SIGTERM);
+    let deadline = Instant::now() + GRACE;
+    while child.try_wait()?.is_none() && Instant::now() < deadline {
+        thread::sleep(POLL_INTERVAL);
+    }
+    let _ = killpg(group, Signal::SIGKILL);
+    child.wait()?;
+    Ok(())
+}
+
+fn name_of(command: &Command) -> String {
+    command.get_program().to_string_lossy().into_owned()
+}
