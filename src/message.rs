@@ -1,7 +1,6 @@
 //! [`Request`], [`Reply`] and [`Fault`]: what a server receives, what it answers, and what a client
 //! gets to see of it.
 
-use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
 use core::fmt;
 
@@ -239,7 +238,8 @@ fn text(value: &FieldValue) -> String {
     }
 }
 
-fn cut(text: String, limit: usize) -> String {
-    let end = text.len().min(limit);
-    (0..=end).rev().find_map(|end| text.get(..end)).map(ToOwned::to_owned).unwrap_or_default()
+fn cut(mut text: String, limit: usize) -> String {
+    let end = (0..=limit.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    text.truncate(end.unwrap_or(0));
+    text
 }

@@ -66,7 +66,6 @@ pub struct RawFrame {
 /// # Ok::<(), leveret_codec::DecodeError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-#[allow(clippy::large_enum_variant, reason = "a box would cost an allocation a frame")]
 pub enum Frame {
     /// A method.
     Method {

@@ -34,7 +34,6 @@ pub(super) struct Channel {
 /// What may come next: content is a method, a header, and as many octets of body as that says,
 /// with nothing else on the same channel in between (4.2.6).
 #[derive(Debug, Default)]
-#[allow(clippy::large_enum_variant, reason = "a box would cost an allocation a message")]
 enum Expect {
     #[default]
     Method,
