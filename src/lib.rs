@@ -1,4 +1,51 @@
-//! Request/reply over RabbitMQ.
+//! Request/reply over RabbitMQ: **Direct Reply-to**, and nothing else.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use leveret::{Client, Request, Server};
+//!
+//! let server = Server::builder("amqp://localhost")
+//!     .handle("ping", |request: Request| async move { Ok(request.into_body()) })
+//!     .start()
+//!     .await?;
+//!
+//! let client = Client::connect("amqp://localhost").await?;
+//! let reply = client.call("ping", "hello").await?;
+//! assert_eq!(reply.text()?, "hello");
+//!
+//! client.close().await;
+//! server.shutdown().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it does
+//! A [`Client`] sends requests to queues and gets the replies without a queue of its own: the
+//! broker hands each reply straight to the channel that the request came from. Any number of calls
+//! share one connection, one channel and one consumer; none waits for another. A [`Server`]
+//! consumes requests from queues, runs a handler for each, sends the reply and then acknowledges.
+//!
+//! Every call ends by its deadline, once, with a reply or with a [`CallError`] that says whether
+//! the request may have run ([`Outcome`]).
+//!
+//! # What it does not
+//! Publish and subscribe, declare topologies, AMQP 1.0. TLS and reconnecting are to come: when a
+//! connection is lost, its client or server has ended, says so, and has to be made anew.
+//!
+//! # How it is built
+//! Everything that decides is a state machine that takes bytes and time and gives bytes and
+//! events: [`connection`], and on it [`requester`] and [`responder`]. One driver, a private
+//! module, owns the socket and reads the clock. The octets are the crate `leveret-codec`'s.
+
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
 extern crate alloc;
 
 mod client;
@@ -16,9 +63,17 @@ pub mod uri;
 pub use client::{Client, ClientBuilder, RequestBuilder};
 pub use connect::ConnectError;
 pub use error::{CallError, InvalidRequest, Outcome, SessionError};
-pub use leveret_codec::{BasicProperties, FieldArray, FieldTable, FieldValue, LongStr, ShortStr};
+pub use leveret_codec::{
+    BasicProperties, FieldArray, FieldTable, FieldValue, LongStr, ReplyCode, ShortStr, TableError,
+    TooLong,
+};
 pub use message::{Fault, Reply, Request};
 pub use requester::Stats;
 pub use responder::ServerStats;
 pub use server::{Queue, Server, ServerBuilder};
 pub use time::Instant;
+
+/// The examples of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
