@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use leveret_codec::{BasicProperties, FieldTable, FieldValue, ShortStr};
 
-use crate::connect::{ConnectError, Options, wait};
+use crate::connect::{ConnectError, MAX_BODY_SIZE, Options, wait};
 use crate::driver::Shared;
 use crate::requester::{CallId, Outgoing, Requester, Stats};
 use crate::uri::{Uri, UriError};
@@ -53,9 +53,6 @@ impl Drop for Inner {
 
 /// How long a call may take if nothing else is said.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The largest body that RabbitMQ 4 takes if nothing else is configured; 3.x takes 128 MiB.
-pub(crate) const MAX_BODY_SIZE: u64 = 16 * 1024 * 1024;
 
 impl Client {
     /// Connects with the defaults.

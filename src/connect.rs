@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use leveret_codec::{LongStr, TooLong};
 use tokio::net::TcpStream;
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use crate::connection::{Config, Credentials};
@@ -89,6 +90,9 @@ pub(crate) struct Options {
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The largest body that RabbitMQ 4 takes if nothing else is configured; 3.x takes 128 MiB.
+pub(crate) const MAX_BODY_SIZE: u64 = 16 * 1024 * 1024;
+
 impl Options {
     pub(crate) fn new(uri: Uri) -> Result<Self, ConnectError> {
         if uri.is_tls() {
@@ -140,14 +144,36 @@ impl Options {
         let now = clock.now();
         self.config.handshake_timeout = limit.saturating_sub(now.since_start());
         let shared = Shared::new(engine(self.config, now), clock);
-        tokio::spawn(Driver::new(Arc::clone(&shared), stream, work).run());
-        let grace = Duration::from_millis(100);
-        let left = limit.saturating_sub(now.since_start()).saturating_add(grace);
-        timeout(left, ready(&shared))
+        let driver = tokio::spawn(Driver::new(Arc::clone(&shared), stream, work).run());
+        let driver = AbortOnDrop(Some(driver.abort_handle()));
+        let left = limit.saturating_sub(now.since_start()).saturating_add(GRACE);
+        let result = timeout(left, ready(&shared))
             .await
-            .map_err(|_| timed_out("the broker has not answered on the channel"))?
-            .map_err(|source| ConnectError::Session { address: address.clone(), source })?;
+            .map_err(|_| timed_out("the broker has not answered on the channel"))?;
+        // Ready or refused: from here on, the driver ends when its engine does.
+        driver.let_go();
+        result.map_err(|source| ConnectError::Session { address: address.clone(), source })?;
         Ok(shared)
+    }
+}
+
+/// The handshake's own timeout, which says more, goes off first.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// A connection that nobody waits for any more is not left behind.
+struct AbortOnDrop(Option<AbortHandle>);
+
+impl AbortOnDrop {
+    fn let_go(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        if let Some(driver) = &self.0 {
+            driver.abort();
+        }
     }
 }
 

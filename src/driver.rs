@@ -199,11 +199,15 @@ where
     pub(crate) async fn run(mut self) {
         poll_fn(|context| self.poll(context)).await;
         // Whether this succeeds is of no interest to anybody any more.
-        let _ = tokio::time::timeout(FLUSH_TIMEOUT, async {
-            self.stream.write_all(&self.output).await?;
-            self.stream.shutdown().await
-        })
-        .await;
+        let _ = tokio::time::timeout(FLUSH_TIMEOUT, self.flush()).await;
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        self.stream.write_all(&self.output).await?;
+        self.output.clear();
+        self.shared.command(|engine, now| engine.poll_transmit(now, &mut self.output));
+        self.stream.write_all(&self.output).await?;
+        self.stream.shutdown().await
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {

@@ -54,6 +54,7 @@ pub mod connection;
 mod driver;
 mod error;
 mod message;
+mod queue;
 pub mod requester;
 pub mod responder;
 mod server;
@@ -68,9 +69,10 @@ pub use leveret_codec::{
     TooLong,
 };
 pub use message::{Fault, Reply, Request};
+pub use queue::Queue;
 pub use requester::Stats;
 pub use responder::ServerStats;
-pub use server::{Queue, Server, ServerBuilder};
+pub use server::{Server, ServerBuilder};
 pub use time::Instant;
 
 /// The examples of the README, compiled.

@@ -7,6 +7,10 @@ use core::fmt;
 use bytes::Bytes;
 use leveret_codec::{BasicProperties, FieldTable, FieldValue, LongStr, ShortStr, TableError};
 
+/// The pseudo-queue whose consumer gets the replies, and the reply address of every request. The
+/// broker puts an address of the consumer in its place.
+pub(crate) const REPLY_TO: ShortStr = ShortStr::from_static("amq.rabbitmq.reply-to");
+
 /// A request as a server's handler gets it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Request {

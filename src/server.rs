@@ -7,14 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use leveret_codec::{FieldTable, FieldValue, ShortStr, TableError};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::client::MAX_BODY_SIZE;
-use crate::connect::{ConnectError, Options, wait};
+use crate::connect::{ConnectError, MAX_BODY_SIZE, Options, wait};
 use crate::driver::Shared;
-use crate::responder::{Answer, Arrived, QueueOptions, Responder, ServerStats};
+use crate::queue::Queue;
+use crate::responder::{Answer, Arrived, Responder, ServerStats};
 use crate::uri::{Uri, UriError};
 use crate::{Fault, Reply, Request, SessionError};
 
@@ -53,6 +52,13 @@ type HandlerFuture = Pin<Box<dyn Future<Output = Result<Reply, Fault>> + Send>>;
 /// The handlers at work.
 #[derive(Debug, Clone, Default)]
 struct Running(Arc<Mutex<JoinSet<()>>>);
+
+/// A handler that nobody waits for runs on to its end: it has begun to change the world.
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.tasks().detach_all();
+    }
+}
 
 impl Running {
     fn spawn(&self, handler: impl Future<Output = ()> + Send + 'static) {
@@ -113,104 +119,6 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.shared.command(Responder::shutdown);
-    }
-}
-
-/// A queue to serve, with how it is declared.
-///
-/// ```
-/// use leveret::Queue;
-///
-/// let orders = Queue::new("orders")
-///     .argument("x-queue-type", "quorum")
-///     .argument("x-dead-letter-exchange", "failed")
-///     .prefetch(10);
-/// let legacy = Queue::new("legacy").passive();
-/// ```
-#[derive(Debug, Clone)]
-pub struct Queue {
-    name: String,
-    options: QueueOptions,
-    prefetch: Option<u16>,
-    invalid: Option<TableError>,
-}
-
-impl Queue {
-    /// A durable queue, declared if it does not exist. If it exists with other attributes, the
-    /// server does not start.
-    pub fn new(name: impl Into<String>) -> Self {
-        let options = QueueOptions::new(ShortStr::EMPTY);
-        Self { name: name.into(), options, prefetch: None, invalid: None }
-    }
-
-    /// Takes the queue as it is. If there is none, the server does not start.
-    #[must_use]
-    pub fn passive(mut self) -> Self {
-        self.options.passive = true;
-        self
-    }
-
-    /// Whether the queue survives a restart of the broker. It does unless this says no, which
-    /// RabbitMQ 4.3 takes from exclusive queues only.
-    #[must_use]
-    pub fn durable(mut self, durable: bool) -> Self {
-        self.options.durable = durable;
-        self
-    }
-
-    /// Makes the queue this connection's own: nobody else may use it, and it ends with it.
-    #[must_use]
-    pub fn exclusive(mut self) -> Self {
-        self.options.exclusive = true;
-        self
-    }
-
-    /// Lets the broker delete the queue when its last consumer has gone.
-    #[must_use]
-    pub fn auto_delete(mut self) -> Self {
-        self.options.auto_delete = true;
-        self
-    }
-
-    /// An argument of the declaration, such as `x-queue-type` or `x-message-ttl`.
-    #[must_use]
-    pub fn argument(mut self, name: impl Into<String>, value: impl Into<FieldValue>) -> Self {
-        if let Err(error) = self.options.arguments.insert(name.into(), value) {
-            self.invalid.get_or_insert(error);
-        }
-        self
-    }
-
-    /// All arguments of the declaration.
-    #[must_use]
-    pub fn arguments(mut self, arguments: FieldTable) -> Self {
-        self.options.arguments = arguments;
-        self
-    }
-
-    /// The most requests of this queue to work on at a time; 0 is no limit. The server's own
-    /// unless set.
-    #[must_use]
-    pub fn prefetch(mut self, requests: u16) -> Self {
-        self.prefetch = Some(requests);
-        self
-    }
-
-    fn into_options(self, prefetch: Option<u16>) -> Result<QueueOptions, ConnectError> {
-        if let Some(source) = self.invalid {
-            return Err(ConnectError::Argument { queue: self.name, source });
-        }
-        let mut options = self.options;
-        options.name = ShortStr::new(self.name)
-            .map_err(|source| ConnectError::TooLong { what: "the name of a queue", source })?;
-        options.prefetch = self.prefetch.or(prefetch).unwrap_or(options.prefetch);
-        Ok(options)
-    }
-}
-
-impl<T: Into<String>> From<T> for Queue {
-    fn from(name: T) -> Self {
-        Self::new(name)
     }
 }
 

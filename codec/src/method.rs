@@ -1,110 +1,17 @@
 //! The methods of AMQP 0-9-1 that RabbitMQ's request/reply needs, with RabbitMQ's extensions.
 //!
 //! One table says it all: a line a field, in the order of the wire. Each method's struct, its ids,
-//! its decoding and its encoding follow from it.
+//! its decoding and its encoding follow from it. Fields in brackets are reserved: read and dropped,
+//! written as nothing.
+
+#[macro_use]
+mod macros;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::error::Problem;
 use crate::wire::{Field, Fields, FieldsMut, Reader, Wire};
 use crate::{DecodeError, FieldTable, LongStr, ReplyCode, Secret, ShortStr};
-
-macro_rules! methods {
-    ($(
-        $(#[$class_doc:meta])*
-        class $class:ident = $class_id:literal {$(
-            $(#[$doc:meta])*
-            $name:ident = $id:literal, $full_name:literal, $variant:ident {
-                $([reserved $($before:ty),+])?
-                $($field:ident: $type:ty, $field_doc:literal;)*
-                $(=> [reserved $($after:ty),+])?
-            }
-        )*}
-    )*) => {
-        /// Any method, in either direction.
-        #[derive(Debug, Clone, PartialEq)]
-        #[non_exhaustive]
-        pub enum Method {$($(
-            #[doc = concat!("`", $full_name, "`")]
-            $variant($class::$name),
-        )*)*}
-
-        impl Method {
-            /// The ids of class and method.
-            pub fn id(&self) -> (u16, u16) {
-                match self {
-                    $($(Self::$variant(_) => ($class_id, $id),)*)*
-                }
-            }
-
-            /// The name in the specification, such as "basic.deliver".
-            pub fn name(&self) -> &'static str {
-                match self {
-                    $($(Self::$variant(_) => $full_name,)*)*
-                }
-            }
-
-            /// `method-payload = class-id method-id *amqp-field`
-            fn decode_fields(
-                ids: (u16, u16),
-                reader: &mut Reader<'_>,
-            ) -> Result<Self, DecodeError> {
-                match ids {
-                    $($(($class_id, $id) => {
-                        reader.rename($full_name);
-                        $class::$name::decode_fields(&mut Fields::new(reader)).map(Self::$variant)
-                    })*)*
-                    (class, method) => Err(reader.error(Problem::UnknownMethod { class, method })),
-                }
-            }
-
-            fn encode_fields(&self, out: &mut BytesMut) {
-                match self {
-                    $($(Self::$variant(method) => method.encode_fields(&mut FieldsMut::new(out)),)*)*
-                }
-            }
-        }
-
-        $(
-            $(#[$class_doc])*
-            pub mod $class {
-                use super::*;
-                $(
-                    $(#[$doc])*
-                    #[derive(Debug, Clone, Default, PartialEq, Eq)]
-                    pub struct $name {
-                        $(#[doc = $field_doc] pub $field: $type,)*
-                    }
-
-                    impl From<$name> for Method {
-                        fn from(method: $name) -> Self {
-                            Self::$variant(method)
-                        }
-                    }
-
-                    impl $name {
-                        #[allow(unused_variables, reason = "methods without fields")]
-                        pub(super) fn decode_fields(
-                            fields: &mut Fields<'_, '_>,
-                        ) -> Result<Self, DecodeError> {
-                            $($(<$before as Field>::decode_field(fields)?;)+)?
-                            $(let $field = Field::decode_field(fields)?;)*
-                            $($(<$after as Field>::decode_field(fields)?;)+)?
-                            Ok(Self { $($field,)* })
-                        }
-
-                        #[allow(unused_variables, reason = "methods without fields")]
-                        pub(super) fn encode_fields(&self, fields: &mut FieldsMut<'_>) {
-                            $($(<$before>::default().encode_field(fields);)+)?
-                            $(self.$field.encode_field(fields);)*
-                            $($(<$after>::default().encode_field(fields);)+)?
-                        }
-                    }
-                )*
-            }
-        )*
-    };
-}
 
 impl Method {
     /// Decodes the payload of a method frame: all of it, and nothing more.

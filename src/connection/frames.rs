@@ -79,6 +79,8 @@ impl Connection {
         }
         if self.heartbeat.is_due(now) {
             leveret_codec::Frame::Heartbeat.encode(&mut self.transmit);
+            // Counted now: the driver may not come for it before the next timeout.
+            self.heartbeat.sent(now);
         }
     }
 

@@ -6,8 +6,9 @@ use bytes::BytesMut;
 use leveret_codec::{Method, ReplyCode, basic, channel as channel_method};
 
 use super::calls::{Call, Phase};
-use super::{CallId, REPLY_TO, Requester, Subscription};
+use super::{CallId, Requester, Subscription};
 use crate::connection::{Content, Event, Violation};
+use crate::message::REPLY_TO;
 use crate::{CallError, Fault, Instant, Reply, SessionError};
 
 impl Requester {

@@ -27,12 +27,10 @@ use leveret_codec::{ShortStr, basic};
 use self::calls::{Call, Calls, Phase};
 use self::deadlines::Deadlines;
 use crate::connection::{Config, Connection};
+use crate::message::REPLY_TO;
 use crate::{CallError, Instant, Reply, SessionError};
 
 pub use self::calls::{CallId, Outgoing};
-
-/// The pseudo-queue whose consumer gets the replies.
-pub(crate) const REPLY_TO: ShortStr = ShortStr::from_static("amq.rabbitmq.reply-to");
 
 /// The client's engine. See the [module](self) for the life of a call.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use alloc::string::String;
 use leveret_codec::{BasicProperties, ShortStr, basic};
 
 use super::Responder;
-use crate::requester::REPLY_TO;
+use crate::message::REPLY_TO;
 use crate::{Fault, Instant, Reply};
 
 /// A request that has been handed out: where its reply goes, and what is to be acknowledged.
