@@ -40,7 +40,7 @@ impl Queue {
     }
 
     /// Whether the queue survives a restart of the broker. It does unless this says no, which
-    /// RabbitMQ 4.3 takes from exclusive queues only.
+    /// RabbitMQ deprecates for queues that are not exclusive either.
     #[must_use]
     pub fn durable(mut self, durable: bool) -> Self {
         self.options.durable = durable;

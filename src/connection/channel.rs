@@ -152,22 +152,22 @@ fn unexpected(text: &str) -> Violation {
 #[derive(Debug, Default)]
 pub(super) struct Channels {
     slots: Vec<Option<Channel>>,
+    /// No slot before this one is free.
+    first_free: usize,
 }
 
 impl Channels {
     /// Takes the lowest free number. `None`: all `max` are in use.
     pub(super) fn allocate(&mut self, max: u16) -> Option<u16> {
-        let index = match self.slots.iter().position(Option::is_none) {
-            Some(free) => free,
-            None => {
-                self.slots.push(None);
-                self.slots.len().saturating_sub(1)
-            }
-        };
+        let used = self.slots.iter().skip(self.first_free).take_while(|slot| slot.is_some());
+        let index = self.first_free.saturating_add(used.count());
+        self.first_free = index;
         let number = u16::try_from(index).ok()?.checked_add(1)?;
         if number > max {
-            self.slots.truncate(max.into());
             return None;
+        }
+        if index == self.slots.len() {
+            self.slots.push(None);
         }
         *self.slots.get_mut(index)? = Some(Channel::opening());
         Some(number)
@@ -186,6 +186,7 @@ impl Channels {
         let index = usize::from(number).wrapping_sub(1);
         if let Some(slot) = self.slots.get_mut(index) {
             *slot = None;
+            self.first_free = self.first_free.min(index);
         }
     }
 }

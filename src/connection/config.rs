@@ -142,8 +142,13 @@ pub(super) fn client_properties(config: &Config) -> FieldTable {
     let _ = properties.insert("capabilities", capabilities);
     if let Some(name) = &config.connection_name {
         // A start-ok beyond the broker's first frame limit of 4096 octets fails without a word.
-        let short = name.as_bytes().get(..1024).unwrap_or(name.as_bytes());
-        if let Ok(name) = LongStr::new(Bytes::copy_from_slice(short)) {
+        let text = name.to_string_lossy();
+        let mut end = text.len().min(1024);
+        while !text.is_char_boundary(end) {
+            end = end.saturating_sub(1);
+        }
+        let short = text.get(..end).unwrap_or_default();
+        if let Ok(name) = LongStr::try_from(short) {
             let _ = properties.insert("connection_name", FieldValue::LongStr(name));
         }
     }

@@ -46,8 +46,10 @@ pub enum ConnectionError {
         /// The broker's words.
         text: String,
     },
-    /// The broker's limits leave no room to work in.
-    #[error("the broker offers a frame-max of {frame_max} octets; AMQP asks for 4096 or more")]
+    /// The limits leave no room to work in.
+    #[error(
+        "the smaller frame-max of both sides is {frame_max} octets; AMQP asks for 4096 or more"
+    )]
     FrameMaxTooSmall {
         /// What would have been agreed on.
         frame_max: u32,

@@ -51,16 +51,9 @@ impl Connection {
             State::Closed => return,
             State::ExpectCloseOk => Ok(()),
             State::Open => Err(ConnectionError::Lost { reason }),
-            State::ExpectStart if !self.greeting.is_empty() => {
-                let error = self.first_frame(&mut BytesMut::from(&*self.greeting)).err();
-                Err(match error {
-                    Some(error) => NotAmqp::recognise(&self.greeting, error).into(),
-                    None => ConnectionError::SilentClose { stage: self.stage() },
-                })
-            }
-            State::ExpectStart | State::ExpectTune | State::ExpectOpenOk => {
-                Err(ConnectionError::SilentClose { stage: self.stage() })
-            }
+            State::ExpectStart | State::ExpectTune | State::ExpectOpenOk => Err(self
+                .strange_greeting()
+                .unwrap_or(ConnectionError::SilentClose { stage: self.stage() })),
         };
         self.finish(result);
     }
@@ -68,10 +61,13 @@ impl Connection {
     /// Time has come to [`poll_timeout`](Self::poll_timeout), or passed.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.deadline.is_some_and(|deadline| deadline <= now) {
-            return self.finish(match self.state {
+            let result = match self.state {
                 State::ExpectCloseOk => Ok(()),
-                _ => Err(ConnectionError::HandshakeTimeout { stage: self.stage() }),
-            });
+                _ => Err(self
+                    .strange_greeting()
+                    .unwrap_or(ConnectionError::HandshakeTimeout { stage: self.stage() })),
+            };
+            return self.finish(result);
         }
         if let Some(silence) = self.heartbeat.silence(now) {
             return self
@@ -113,6 +109,15 @@ impl Connection {
             return Ok(None);
         }
         frame
+    }
+
+    /// What the first octets are, now that no more of them will come.
+    fn strange_greeting(&mut self) -> Option<ConnectionError> {
+        if self.state != State::ExpectStart || self.greeting.is_empty() {
+            return None;
+        }
+        let error = self.first_frame(&mut BytesMut::from(&*self.greeting)).err()?;
+        Some(NotAmqp::recognise(&self.greeting, error).into())
     }
 
     fn handle_frame(&mut self, now: Instant, frame: RawFrame) -> Result<(), Violation> {

@@ -20,13 +20,14 @@
 mod channel;
 mod config;
 mod error;
+mod event;
 mod frames;
 mod handshake;
 mod heartbeat;
 mod violation;
 
 use alloc::collections::VecDeque;
-use alloc::string::String;
+use core::fmt;
 
 use bytes::{Bytes, BytesMut};
 use leveret_codec::{
@@ -42,10 +43,10 @@ use crate::Instant;
 pub use self::channel::Content;
 pub use self::config::{Config, Credentials};
 pub use self::error::{ConnectionError, NotAmqp};
+pub use self::event::{Event, Misuse};
 pub use self::violation::Violation;
 
 /// The client's end of a connection. See the [module](self) for its states.
-#[derive(Debug)]
 pub struct Connection {
     config: Config,
     state: State,
@@ -74,81 +75,6 @@ enum State {
     /// We have sent close. Everything but close-ok, and a close that crossed ours, is dropped.
     ExpectCloseOk,
     Closed,
-}
-
-/// What has happened to a [`Connection`].
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum Event {
-    /// The handshake is done; channels may be opened.
-    Opened,
-    /// The channel may be used.
-    ChannelOpened {
-        /// Its number.
-        channel: u16,
-    },
-    /// The channel is gone and its number free.
-    ChannelClosed {
-        /// Its number.
-        channel: u16,
-        /// Why, if the broker closed it; `None` answers our own close.
-        close: Option<channel_method::Close>,
-    },
-    /// The broker asks to pause content on the channel, or to go on.
-    Flow {
-        /// The channel.
-        channel: u16,
-        /// Whether content may be sent.
-        active: bool,
-    },
-    /// A method without content, of the classes queue, basic and confirm.
-    Method {
-        /// The channel.
-        channel: u16,
-        /// The method.
-        method: Method,
-    },
-    /// A whole message: delivered, returned or got.
-    Content {
-        /// The channel.
-        channel: u16,
-        /// The message.
-        content: Content,
-    },
-    /// The broker has an alarm on and does not read what is published.
-    Blocked {
-        /// Such as "low on memory".
-        reason: String,
-    },
-    /// The alarm is off.
-    Unblocked,
-    /// The broker has taken the new credentials.
-    SecretUpdated,
-    /// The last event: the connection is over. `Ok` after an orderly [`close`](Connection::close).
-    Closed(Result<(), ConnectionError>),
-}
-
-/// A command that this connection cannot carry out now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Misuse {
-    /// Before [`Event::Opened`], or after the end.
-    #[error("the connection is not open")]
-    NotOpen,
-    /// The channel was never opened, or not yet, or is closed.
-    #[error("channel {0} is not open")]
-    ChannelNotOpen(u16),
-    /// All channel numbers are in use.
-    #[error("all {0} channels of the connection are in use")]
-    NoFreeChannel(u16),
-    /// Methods and content headers cannot be split.
-    #[error("{size} octets of headers or arguments do not fit into a frame of {frame_max}")]
-    FrameTooLarge {
-        /// Octets of the whole frame.
-        size: usize,
-        /// The negotiated limit.
-        frame_max: u32,
-    },
 }
 
 impl Connection {
@@ -236,7 +162,8 @@ impl Connection {
 
     /// Whether content may be sent on the channel: it is open and the broker has not paused it.
     pub fn may_publish(&mut self, channel: u16) -> bool {
-        self.channels.is_open(channel)
+        self.state == State::Open
+            && self.channels.is_open(channel)
             && self.channels.get_mut(channel).is_some_and(|channel| channel.flow)
     }
 
@@ -315,8 +242,8 @@ impl Connection {
         self.transmit_within_frame_max(&Frame::method(0, method))
     }
 
-    /// Ends the connection in good order: [`Event::Closed`] with `Ok` follows. After the first
-    /// time, and before the connection is open, this does what is left to do: it ends at once.
+    /// Ends the connection in good order: [`Event::Closed`] with `Ok` follows. Before the
+    /// connection is open it ends at once, without a word; a second time changes nothing.
     pub fn close(&mut self, now: Instant) {
         match self.state {
             State::Open => {
@@ -335,8 +262,7 @@ impl Connection {
         }
         self.transmit_close(now, violation.code, violation.reply_text());
         let Violation { code, text } = violation;
-        self.events
-            .push_back(Event::Closed(Err(ConnectionError::ProtocolViolation { code, text })));
+        self.end(Err(ConnectionError::ProtocolViolation { code, text }));
     }
 
     // ------------------------------------------------------------------ inside
@@ -387,6 +313,18 @@ impl Connection {
         if !core::mem::replace(&mut self.ended, true) {
             self.events.push_back(Event::Closed(result));
         }
+    }
+}
+
+/// Not derived: what waits to be sent may hold a password.
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("state", &self.state)
+            .field("channel_max", &self.channel_max)
+            .field("frame_max", &self.frame_max)
+            .field("transmit_len", &self.transmit.len())
+            .finish_non_exhaustive()
     }
 }
 

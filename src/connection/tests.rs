@@ -1,15 +1,24 @@
 //! The connection in dialogue with a broker, in virtual time.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::needless_pass_by_value,
+    reason = "tests may fail, and read better without references"
+)]
+
 mod channels;
 mod closing;
 mod content;
+mod content_violations;
 mod dialogue;
+mod ending;
 mod fragments;
 mod greeting;
 mod handshake;
 mod heartbeat;
 mod login;
 mod publishing;
+mod tune;
 mod violations;
 
 use alloc::borrow::ToOwned;

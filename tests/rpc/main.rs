@@ -1,15 +1,11 @@
 //! Client and server on a RabbitMQ, as a program uses them. Everything here is orderly: the
 //! broker's log has no warning afterwards, which `cargo xtask test` checks.
 
-mod support {
-    pub(crate) mod broker;
-    pub(crate) mod service;
-    pub(crate) mod wire;
-}
+#![allow(clippy::disallowed_methods, reason = "what takes how long is part of the test")]
 
-mod rpc {
-    mod calls;
-    mod lifecycle;
-    mod messages;
-    mod queues;
-}
+mod calls;
+mod lifecycle;
+mod messages;
+mod queues;
+#[path = "../support/mod.rs"]
+mod support;

@@ -105,7 +105,10 @@ async fn a_fault_reaches_the_caller_and_the_server_goes_on() {
     let client = client().await;
 
     let error = client.call(&name, "13").await.unwrap_err();
-    assert_eq!(error.to_string(), "the server answered with a fault: unlucky: 13 is not served here");
+    assert_eq!(
+        error.to_string(),
+        "the server answered with a fault: unlucky: 13 is not served here"
+    );
     assert_eq!(error.outcome(), Outcome::Executed);
     let CallError::Fault(fault) = error else { panic!("{error:?}") };
     assert_eq!((fault.code(), &fault.body()[..]), ("unlucky", &b"13"[..]));
@@ -132,9 +135,10 @@ async fn replies_that_cannot_be_sent_become_faults() {
                 "headers" => {
                     let mut reply = Reply::default();
                     for number in 0..200 {
-                        reply = reply.header(format!("name {number}"), FieldValue::LongStr(
-                            leveret::LongStr::new(vec![b'x'; 1000])?,
-                        ))?;
+                        reply = reply.header(
+                            format!("name {number}"),
+                            FieldValue::LongStr(leveret::LongStr::new(vec![b'x'; 1000])?),
+                        )?;
                     }
                     Ok(reply)
                 }

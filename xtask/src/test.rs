@@ -18,7 +18,7 @@ use crate::{
 /// unless a broker is at hand.
 const PHASES: [Phase; 2] = [
     Phase { name: "clean", tests: &["rpc", PEERS], quiet: true },
-    Phase { name: "checklist", tests: &["conformance", "errors"], quiet: false },
+    Phase { name: "checklist", tests: &["conformance", "checklist", "errors"], quiet: false },
 ];
 
 struct Phase {

@@ -1,6 +1,6 @@
 //! What a broker must not do: the code that it is told, and one final event.
 //!
-//! Content out of order is in `content`, and the handshake's violations are in `handshake`.
+//! Content out of order is in `content_violations`, what goes wrong earlier in `handshake`.
 
 use super::*;
 

@@ -1,0 +1,1 @@
+//! What takes an operator: alarms and forced closes. These tests run `rabbitmqctl`.
