@@ -11,6 +11,7 @@ use leveret_codec::{BasicProperties, FieldTable, FieldValue, ShortStr};
 
 use crate::connect::{ConnectError, MAX_BODY_SIZE, Options, wait};
 use crate::driver::Shared;
+use crate::engine::Engine;
 use crate::requester::{CallId, Outgoing, Requester, Stats};
 use crate::uri::{Uri, UriError};
 use crate::{CallError, InvalidRequest, Reply};

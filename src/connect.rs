@@ -10,7 +10,8 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use crate::connection::{Config, Credentials};
-use crate::driver::{Clock, Driver, Engine, Shared};
+use crate::driver::{Clock, Driver, Shared};
+use crate::engine::Engine;
 use crate::uri::{AuthMechanism, Uri, UriError};
 use crate::{Instant, SessionError};
 

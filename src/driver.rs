@@ -22,73 +22,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Sleep, sleep_until};
 
 use crate::Instant;
-use crate::requester::Requester;
-use crate::responder::{Arrived, Responder};
-
-/// What the driver asks of an engine. Its methods are those of [`Connection`] and mean the same.
-///
-/// [`Connection`]: crate::connection::Connection
-pub(crate) trait Engine: Send + 'static {
-    /// What an engine gives its driver to do, besides bytes.
-    type Work;
-
-    fn handle_input(&mut self, now: Instant, input: &mut BytesMut);
-    fn handle_eof(&mut self, now: Instant);
-    fn handle_transport_error(&mut self, now: Instant, reason: String);
-    fn handle_timeout(&mut self, now: Instant);
-    fn poll_transmit(&mut self, now: Instant, out: &mut BytesMut);
-    fn poll_timeout(&self) -> Option<Instant>;
-    fn poll_work(&mut self) -> Option<Self::Work>;
-    fn is_finished(&self) -> bool;
-    fn take_wakers(&mut self, wake: &mut Vec<Waker>);
-}
-
-macro_rules! engine {
-    ($engine:ty, $work:ty, $poll_work:expr) => {
-        impl Engine for $engine {
-            type Work = $work;
-
-            fn handle_input(&mut self, now: Instant, input: &mut BytesMut) {
-                self.handle_input(now, input);
-            }
-
-            fn handle_eof(&mut self, now: Instant) {
-                self.handle_eof(now);
-            }
-
-            fn handle_transport_error(&mut self, now: Instant, reason: String) {
-                self.handle_transport_error(now, reason);
-            }
-
-            fn handle_timeout(&mut self, now: Instant) {
-                self.handle_timeout(now);
-            }
-
-            fn poll_transmit(&mut self, now: Instant, out: &mut BytesMut) {
-                self.poll_transmit(now, out);
-            }
-
-            fn poll_timeout(&self) -> Option<Instant> {
-                self.poll_timeout()
-            }
-
-            fn poll_work(&mut self) -> Option<$work> {
-                $poll_work(self)
-            }
-
-            fn is_finished(&self) -> bool {
-                self.connection().is_finished()
-            }
-
-            fn take_wakers(&mut self, wake: &mut Vec<Waker>) {
-                self.take_wakers(wake);
-            }
-        }
-    };
-}
-
-engine!(Requester, core::convert::Infallible, |_: &mut Requester| None);
-engine!(Responder, Arrived, Responder::poll_request);
+use crate::engine::Engine;
 
 /// The clock that the engines are told. It begins when the connection does.
 #[derive(Debug, Clone, Copy)]

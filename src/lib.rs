@@ -52,6 +52,7 @@ mod client;
 mod connect;
 pub mod connection;
 mod driver;
+mod engine;
 mod error;
 mod message;
 mod queue;
@@ -63,6 +64,7 @@ pub mod uri;
 
 pub use client::{Client, ClientBuilder, RequestBuilder};
 pub use connect::ConnectError;
+pub use engine::Engine;
 pub use error::{CallError, InvalidRequest, Outcome, SessionError};
 pub use leveret_codec::{
     BasicProperties, FieldArray, FieldTable, FieldValue, LongStr, ReplyCode, ShortStr, TableError,

@@ -1,48 +1,31 @@
 //! What the connection tells the requester.
 
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::task::Waker;
 
 use bytes::BytesMut;
 use leveret_codec::{Method, ReplyCode, basic, channel as channel_method};
 
 use super::calls::{Call, Phase};
 use super::{CallId, Requester, Subscription};
-use crate::connection::{Content, Event, Violation};
+use crate::connection::{Connection, Content, Event, Violation};
+use crate::engine::Engine;
 use crate::message::REPLY_TO;
 use crate::{CallError, Fault, Instant, Reply, SessionError};
 
-impl Requester {
-    /// Takes every whole frame off the front of `input`.
-    pub fn handle_input(&mut self, now: Instant, input: &mut BytesMut) {
-        self.connection.handle_input(now, input);
-        self.process(now);
+impl Engine for Requester {
+    type Work = core::convert::Infallible;
+
+    fn connection(&self) -> &Connection {
+        &self.connection
     }
 
-    /// The peer has closed its side of the transport.
-    pub fn handle_eof(&mut self, now: Instant) {
-        self.connection.handle_eof();
-        self.process(now);
+    fn connection_mut(&mut self) -> &mut Connection {
+        &mut self.connection
     }
 
-    /// The transport has failed.
-    pub fn handle_transport_error(&mut self, now: Instant, reason: String) {
-        self.connection.handle_transport_error(reason);
-        self.process(now);
-    }
-
-    /// Time has come to [`poll_timeout`](Self::poll_timeout), or passed.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        self.connection.handle_timeout(now);
-        self.process(now);
-        while let Some(id) = self.deadlines.pop_expired(now, &mut self.calls) {
-            let written = self.is_written(id);
-            let Some(Call { timeout, .. }) = self.calls.get_mut(id) else { continue };
-            let timeout = *timeout;
-            self.resolve(id, Err(CallError::Timeout { timeout, written }));
-        }
-    }
-
-    pub(super) fn process(&mut self, now: Instant) {
+    fn process(&mut self, now: Instant) {
         while let Some(event) = self.connection.poll_event() {
             if let Err(violation) = self.handle_event(now, event) {
                 self.connection.fail(now, violation);
@@ -53,6 +36,33 @@ impl Requester {
         }
     }
 
+    fn handle_timeout(&mut self, now: Instant) {
+        self.connection.handle_timeout(now);
+        self.process(now);
+        while let Some(id) = self.deadlines.pop_expired(now, &mut self.calls) {
+            let written = self.is_written(id);
+            let Some(Call { timeout, .. }) = self.calls.get_mut(id) else { continue };
+            let timeout = *timeout;
+            self.resolve(id, Err(CallError::Timeout { timeout, written }));
+        }
+    }
+
+    fn poll_transmit(&mut self, now: Instant, out: &mut BytesMut) {
+        let length = u64::try_from(self.connection.transmit_len()).unwrap_or(u64::MAX);
+        self.transmitted = self.transmitted.saturating_add(length);
+        self.connection.poll_transmit(now, out);
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        [self.connection.poll_timeout(), self.deadlines.next()].into_iter().flatten().min()
+    }
+
+    fn take_wakers(&mut self, wake: &mut Vec<Waker>) {
+        wake.append(&mut self.wake);
+    }
+}
+
+impl Requester {
     fn handle_event(&mut self, now: Instant, event: Event) -> Result<(), Violation> {
         match event {
             Event::Opened => self.handle_opened(now),

@@ -22,12 +22,12 @@ use alloc::vec::Vec;
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 
-use bytes::BytesMut;
 use leveret_codec::ShortStr;
 
 use self::calls::{Call, Calls, Phase};
 use self::deadlines::Deadlines;
 use crate::connection::{Config, Connection};
+use crate::engine::Engine;
 use crate::{CallError, Instant, Reply, SessionError};
 
 pub use self::calls::{CallId, Outgoing};
@@ -216,33 +216,9 @@ impl Requester {
         self.blocked.as_deref()
     }
 
-    /// The connection beneath.
-    pub fn connection(&self) -> &Connection {
-        &self.connection
-    }
-
     /// How the session ended: `Ok` if its user closed it.
     pub fn ended(&self) -> Option<&Result<(), SessionError>> {
         self.ended.as_ref()
-    }
-
-    // ------------------------------------------------------------------ output
-
-    /// Moves what is to be sent to the end of `out`.
-    pub fn poll_transmit(&mut self, now: Instant, out: &mut BytesMut) {
-        let length = u64::try_from(self.connection.transmit_len()).unwrap_or(u64::MAX);
-        self.transmitted = self.transmitted.saturating_add(length);
-        self.connection.poll_transmit(now, out);
-    }
-
-    /// When to call [`handle_timeout`](Self::handle_timeout), if nothing else happens first.
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.connection.poll_timeout(), self.deadlines.next()].into_iter().flatten().min()
-    }
-
-    /// The tasks to wake, once whatever lock guards this engine is free again.
-    pub fn take_wakers(&mut self, wake: &mut Vec<Waker>) {
-        wake.append(&mut self.wake);
     }
 
     // ------------------------------------------------------------------ inside

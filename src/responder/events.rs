@@ -1,40 +1,28 @@
 //! What the connection tells the responder.
 
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::task::Waker;
 
-use bytes::BytesMut;
 use leveret_codec::{Method, ReplyCode, basic, channel as channel_method};
 
 use super::{Arrived, Pending, Queue, QueueState, Responder};
-use crate::connection::{Content, Event, Misuse, Violation};
+use crate::connection::{Connection, Content, Event, Misuse, Violation};
+use crate::engine::Engine;
 use crate::{Instant, Request, SessionError};
 
-impl Responder {
-    /// Takes every whole frame off the front of `input`.
-    pub fn handle_input(&mut self, now: Instant, input: &mut BytesMut) {
-        self.connection.handle_input(now, input);
-        self.process(now);
+impl Engine for Responder {
+    type Work = Arrived;
+
+    fn connection(&self) -> &Connection {
+        &self.connection
     }
 
-    /// The peer has closed its side of the transport.
-    pub fn handle_eof(&mut self, now: Instant) {
-        self.connection.handle_eof();
-        self.process(now);
+    fn connection_mut(&mut self) -> &mut Connection {
+        &mut self.connection
     }
 
-    /// The transport has failed.
-    pub fn handle_transport_error(&mut self, now: Instant, reason: String) {
-        self.connection.handle_transport_error(reason);
-        self.process(now);
-    }
-
-    /// Time has come to [`poll_timeout`](Self::poll_timeout), or passed.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        self.connection.handle_timeout(now);
-        self.process(now);
-    }
-
-    pub(super) fn process(&mut self, now: Instant) {
+    fn process(&mut self, now: Instant) {
         while let Some(event) = self.connection.poll_event() {
             if let Err(violation) = self.handle_event(now, event) {
                 self.connection.fail(now, violation);
@@ -45,6 +33,19 @@ impl Responder {
         }
     }
 
+    /// A request that has arrived. Its answer is awaited from now on.
+    fn poll_work(&mut self) -> Option<Arrived> {
+        let arrived = self.arrived.pop_front()?;
+        self.running = self.running.saturating_add(1);
+        Some(arrived)
+    }
+
+    fn take_wakers(&mut self, wake: &mut Vec<Waker>) {
+        wake.append(&mut self.wake);
+    }
+}
+
+impl Responder {
     fn handle_event(&mut self, now: Instant, event: Event) -> Result<(), Violation> {
         match event {
             Event::Opened => self.open_channels(now),

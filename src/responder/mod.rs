@@ -23,10 +23,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::task::{Context, Poll, Waker};
 
-use bytes::BytesMut;
 use leveret_codec::{FieldTable, ShortStr, basic, queue as queue_method};
 
 use crate::connection::{Config, Connection};
+use crate::engine::Engine;
 use crate::{Instant, Request, SessionError};
 
 pub use self::answer::{Answer, Pending};
@@ -153,13 +153,6 @@ impl Responder {
 
     // ------------------------------------------------------------------ commands
 
-    /// Takes a request that has arrived. Its answer is awaited from now on.
-    pub fn poll_request(&mut self) -> Option<Arrived> {
-        let arrived = self.arrived.pop_front()?;
-        self.running = self.running.saturating_add(1);
-        Some(arrived)
-    }
-
     /// Begins to end: no new requests. When those that run are answered, the connection is closed.
     pub fn shutdown(&mut self, now: Instant) {
         if self.ended.is_some() {
@@ -208,28 +201,6 @@ impl Responder {
     /// How it goes.
     pub fn stats(&self) -> ServerStats {
         ServerStats { running: self.running, ..self.stats }
-    }
-
-    /// The connection beneath.
-    pub fn connection(&self) -> &Connection {
-        &self.connection
-    }
-
-    // ------------------------------------------------------------------ output
-
-    /// Moves what is to be sent to the end of `out`.
-    pub fn poll_transmit(&mut self, now: Instant, out: &mut BytesMut) {
-        self.connection.poll_transmit(now, out);
-    }
-
-    /// When to call [`handle_timeout`](Self::handle_timeout), if nothing else happens first.
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        self.connection.poll_timeout()
-    }
-
-    /// The tasks to wake, once whatever lock guards this engine is free again.
-    pub fn take_wakers(&mut self, wake: &mut Vec<Waker>) {
-        wake.append(&mut self.wake);
     }
 
     // ------------------------------------------------------------------ inside
