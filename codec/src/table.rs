@@ -70,17 +70,18 @@ impl FieldTable {
         value: impl Into<FieldValue>,
     ) -> Result<(), TableError> {
         let (name, value) = (ShortStr::new(name.into())?, value.into());
-        let levels = value.depth();
+        let mut levels = value.depth();
         if levels >= Self::MAX_DEPTH {
             return Err(TableError::TooDeep);
         }
         let mut fields = BytesMut::with_capacity(self.fields.len().saturating_add(64));
         for (kept, old) in self.iter().filter(|(kept, _)| *kept != name) {
+            levels = levels.max(old.depth());
             write_field(&kept, &old, &mut fields);
         }
         write_field(&name, &value, &mut fields);
         self.fields = LongStr::new(fields)?.into_bytes();
-        self.levels = self.levels.max(levels);
+        self.levels = levels;
         Ok(())
     }
 

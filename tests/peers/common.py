@@ -51,8 +51,15 @@ def add(numbers: dict) -> dict:
 
 
 async def serve_until_stdin_ends() -> None:
+    """A handler's reply may be there before the handler acknowledges the request, so those
+    that still run are waited for: an acknowledgement after the end breaks the connection."""
+    idle = asyncio.all_tasks()
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.buffer.read)
+    if handlers := asyncio.all_tasks() - idle:
+        _, running = await asyncio.wait(handlers, timeout=CALL_TIMEOUT)
+        if running:
+            sys.exit(f"handlers still run: {running}")
 
 
 def check_sized_reply(size: int, body: bytes) -> None:

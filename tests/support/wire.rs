@@ -174,6 +174,13 @@ impl Wire {
         self.call::<channel::FlowOk>(channel, channel::Flow { active }).await;
     }
 
+    /// The broker sends nothing for a while. It may be late, so this shows less than it seems.
+    pub(crate) async fn expect_nothing_for(&mut self, time: Duration) {
+        if let Ok(frame) = tokio::time::timeout(time, self.frame()).await {
+            panic!("nothing was expected: {frame:?}");
+        }
+    }
+
     /// Closes the connection in good order. Hanging up is then left to who closed.
     pub(crate) async fn close(mut self) {
         let close =
@@ -199,7 +206,7 @@ pub(crate) async fn read_to_end(mut stream: TcpStream) -> Vec<u8> {
 }
 
 /// Waits, but not for ever.
-async fn patiently<T>(what: &str, future: impl Future<Output = T>) -> T {
+pub(crate) async fn patiently<T>(what: &str, future: impl Future<Output = T>) -> T {
     let limited = tokio::time::timeout(PATIENCE, future).await;
     limited.unwrap_or_else(|_| panic!("{what}: nothing within {PATIENCE:?}"))
 }

@@ -14,16 +14,18 @@ use std::{
 
 use clap::Args;
 
-use crate::{Result, process, rabbitmq::Broker, workspace};
+use crate::{Result, process, python::Interpreters, rabbitmq::Broker, workspace};
 
-const DEFAULT_PROGRAM: [&str; 5] = ["cargo", "run", "--quiet", "--example", "quickstart"];
+/// A client that is not Leveret's, so that the answers are not our own.
+const DEFAULT_PROGRAM: [&str; 3] =
+    ["sh", "-c", "exec \"$LEVERET_PYTHON\" tests/peers/conversation.py"];
 
 #[derive(Args)]
 pub(crate) struct Options {
     /// The RabbitMQ to talk to: 3.10, 4.0 or 4.3
     version: String,
 
-    /// The program to record, run with AMQP_URL set [default: cargo run --example quickstart]
+    /// The program to record, run with AMQP_URL set [default: tests/peers/conversation.py]
     #[arg(last = true, value_name = "COMMAND")]
     program: Vec<String>,
 }
@@ -42,11 +44,17 @@ pub(crate) fn run(options: &Options) -> Result {
     thread::spawn(move || proxy.serve(&listener));
 
     let mut words = options.program.iter().map(String::as_str).collect::<Vec<_>>();
-    if words.is_empty() {
+    let python = if words.is_empty() {
         words.extend(DEFAULT_PROGRAM);
-    }
+        Some(Interpreters::prepare()?)
+    } else {
+        None
+    };
     let mut program = Command::new(words[0]);
     program.args(&words[1..]).current_dir(workspace()).env("AMQP_URL", uri);
+    if let Some(python) = python {
+        python.describe_to(&mut program);
+    }
     let status = process::run(&mut program)?;
 
     // With the program gone its connections are over, but perhaps not all written.

@@ -1,0 +1,103 @@
+//! Tables as values: insert, replace, look up, pass on.
+
+use leveret_codec::{FieldArray, FieldTable, FieldValue, LongStr, TableError};
+
+use super::{decode, encode, octets};
+
+#[test]
+fn insert_replaces_the_field_of_that_name() {
+    let mut table = FieldTable::new();
+    table.insert("a", 1u8).unwrap();
+    table.insert("b", true).unwrap();
+    table.insert("a", "one").unwrap();
+    assert_eq!(encode(&table), octets("01'b' 't' 01 | 01'a' 'S' 00000003'one'"));
+}
+
+/// A peer may send a name twice. The first counts, and an insert replaces both.
+#[test]
+fn insert_replaces_every_field_of_that_name() {
+    let mut table = decode(&octets("01'a' 'B' 01 | 01'b' 'V' | 01'a' 'B' 02")).unwrap();
+    assert_eq!(table.get("a"), Some(FieldValue::U8(1)));
+
+    table.insert("a", 3u8).unwrap();
+    assert_eq!(encode(&table), octets("01'b' 'V' | 01'a' 'B' 03"));
+}
+
+/// How a table came to be is no part of its value.
+#[test]
+fn tables_of_the_same_fields_are_equal() {
+    let mut replaced = FieldTable::new();
+    replaced.insert("a", FieldTable::new()).unwrap();
+    replaced.insert("a", 1u8).unwrap();
+
+    let decoded = decode(&octets("01'a' 'B' 01")).unwrap();
+    assert_eq!(encode(&replaced), encode(&decoded));
+    assert_eq!(replaced, decoded);
+}
+
+#[test]
+fn names_hold_255_octets_and_no_more() {
+    let mut table = FieldTable::new();
+    table.insert("n".repeat(255), FieldValue::Void).unwrap();
+    assert_eq!(encode(&table), octets(&format!("ff '{}' 'V'", "n".repeat(255))));
+
+    let error = table.insert("n".repeat(256), FieldValue::Void).unwrap_err();
+    assert!(matches!(error, TableError::TooLong(_)), "{error:?}");
+    assert_eq!(table.iter().count(), 1, "a refused name changes nothing");
+}
+
+#[test]
+fn a_table_of_many_fields_keeps_them_all_in_order() {
+    let fields: Vec<u8> = (0..20_000u32)
+        .flat_map(|number| {
+            [b"\x06", format!("{number:06}").as_bytes(), b"i", &number.to_be_bytes()].concat()
+        })
+        .collect();
+    let table = decode(&fields).unwrap();
+
+    assert_eq!(table.encoded_len(), 20_000 * 12);
+    assert_eq!(table.iter().count(), 20_000);
+    for (number, (name, value)) in (0..).zip(table.iter()) {
+        assert_eq!(
+            (name, value),
+            (format!("{number:06}").try_into().unwrap(), FieldValue::U32(number))
+        );
+    }
+    assert_eq!(table.get("019999"), Some(FieldValue::U32(19_999)));
+    assert_eq!(table.get("020000"), None);
+    assert_eq!(encode(&table), fields);
+}
+
+#[test]
+fn a_table_built_field_by_field_equals_its_decoded_self() {
+    let mut table = FieldTable::new();
+    for number in 0..500i32 {
+        table.insert(format!("field {number}"), number).unwrap();
+    }
+    assert_eq!(decode(&encode(&table)), Ok(table));
+}
+
+#[test]
+fn arrays_keep_values_of_every_type_in_order() {
+    let mut array = FieldArray::new();
+    array.push("text").unwrap();
+    array.push(FieldValue::ByteArray(LongStr::from_static("octets"))).unwrap();
+    array.push(FieldArray::new()).unwrap();
+    array.push(-1i64).unwrap();
+
+    let mut table = FieldTable::new();
+    table.insert("array", array.clone()).unwrap();
+    let fields = octets(
+        "05'array' 'A' 00000022 | 'S' 00000004'text' | 'x' 00000006'octets'
+         | 'A' 00000000 | 'l' ffffffffffffffff",
+    );
+    assert_eq!(encode(&table), fields);
+    assert_eq!(decode(&fields).unwrap().get("array"), Some(FieldValue::Array(array)));
+}
+
+#[test]
+fn an_empty_table_is_only_its_length() {
+    assert_eq!(decode(&[]), Ok(FieldTable::EMPTY));
+    assert!(FieldTable::new().is_empty());
+    assert_eq!(encode(&FieldTable::new()), []);
+}
