@@ -100,6 +100,7 @@ async fn item_26_a_call_on_its_own_channel_takes_its_address_with_it() {
 #[tokio::test]
 #[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn items_28_and_29_a_reply_to_nobody_disturbs_nobody() {
+    let _broker = Broker::shared().await;
     let (name, queue) = queue("gone");
     let (started, mut starts) = mpsc::unbounded_channel();
     let (go, wait) = tokio::sync::watch::channel(false);

@@ -50,6 +50,7 @@ async fn item_38_a_deleted_queue_is_declared_and_consumed_again() {
 #[tokio::test]
 #[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_36_a_server_that_dies_leaves_its_request_to_another() {
+    let _broker = Broker::shared().await;
     let (name, queue) = queue("dies");
     let (started, mut starts) = mpsc::unbounded_channel();
     // A runtime of its own, so that it can be taken away under the server.
@@ -121,6 +122,7 @@ async fn item_40_queues_are_durable_unless_told() {
 #[tokio::test]
 #[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_34_servers_share_a_queue() {
+    let _broker = Broker::shared().await;
     let (name, queue) = queue("shared");
     let first = server().prefetch(1).handle(queue.clone(), echo).start().await.unwrap();
     let second = server().prefetch(1).handle(queue, echo).start().await.unwrap();

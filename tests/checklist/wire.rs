@@ -61,6 +61,7 @@ async fn item_9_a_header_larger_than_frame_max_is_read() {
 #[tokio::test]
 #[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_11_idle_ends_keep_each_other_alive() {
+    let _broker = Broker::shared().await;
     let url = url_with("heartbeat=1");
     let (name, queue) = queue("idle");
     let server = Server::builder(&url).handle(queue, echo).start().await.unwrap();
@@ -74,6 +75,7 @@ async fn item_11_idle_ends_keep_each_other_alive() {
 #[tokio::test]
 #[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_12_headers_of_every_type_survive_the_broker() {
+    let _broker = Broker::shared().await;
     let mut inner = FieldTable::new();
     inner.insert("deep", "down").unwrap();
     let mut array = leveret::FieldArray::new();

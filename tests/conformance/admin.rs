@@ -6,7 +6,8 @@ use leveret_codec::{BasicProperties, ReplyCode, basic, connection};
 
 use super::roles::{consume_replies, queue_in_vhost, request_properties};
 use crate::support::broker::{Broker, unique};
-use crate::support::wire::{Handshake, Wire};
+use crate::support::operator::{MemoryAlarm, User, VirtualHost};
+use crate::support::wire::Handshake;
 
 /// A user who may publish to the default exchange, and nothing else.
 #[tokio::test]
@@ -126,85 +127,4 @@ async fn item_43_an_operator_closes_with_320() {
     Broker::ctl(&close);
     let text = "CONNECTION_FORCED - maintenance";
     wire.expect_connection_close(ReplyCode::CONNECTION_FORCED, text, (0, 0)).await;
-}
-
-/// A user that is deleted with the test, however that ends.
-struct User {
-    name: String,
-}
-
-impl User {
-    const PASSWORD: &str = "secret";
-
-    fn new(broker: &Broker, configure: &str, write: &str, read: &str) -> Self {
-        let user = Self::without_permissions();
-        let set = ["set_permissions", "--vhost", &broker.virtual_host, &user.name];
-        Broker::ctl(&[&set[..], &[configure, write, read]].concat());
-        user
-    }
-
-    fn without_permissions() -> Self {
-        let name = unique("user").to_string();
-        Broker::ctl(&["add_user", &name, Self::PASSWORD]);
-        Self { name }
-    }
-
-    async fn connect(&self, broker: &Broker) -> Wire {
-        self.handshake(broker).open(broker.tcp().await).await
-    }
-
-    fn handshake(&self, broker: &Broker) -> Handshake {
-        Handshake {
-            user: self.name.clone(),
-            password: Self::PASSWORD.to_owned(),
-            ..Handshake::new(broker)
-        }
-    }
-}
-
-impl Drop for User {
-    fn drop(&mut self) {
-        Broker::ctl(&["delete_user", &self.name]);
-    }
-}
-
-/// A virtual host that is deleted with the test, however that ends.
-struct VirtualHost {
-    name: String,
-}
-
-impl VirtualHost {
-    fn new(broker: &Broker) -> Self {
-        let name = unique("vhost").to_string();
-        Broker::ctl(&["add_vhost", &name]);
-        Broker::ctl(&["set_permissions", "--vhost", &name, &broker.user, ".*", ".*", ".*"]);
-        Self { name }
-    }
-}
-
-impl Drop for VirtualHost {
-    fn drop(&mut self) {
-        Broker::ctl(&["delete_vhost", &self.name]);
-    }
-}
-
-/// A broker that takes its memory for full, until this is dropped.
-struct MemoryAlarm {
-    /// The share of memory that the broker may use otherwise.
-    watermark: String,
-}
-
-impl MemoryAlarm {
-    fn raise() -> Self {
-        let output = Broker::ctl(&["eval", "vm_memory_monitor:get_vm_memory_high_watermark()."]);
-        let alarm = Self { watermark: output.trim().to_owned() };
-        Broker::ctl(&["set_vm_memory_high_watermark", "0.000001"]);
-        alarm
-    }
-}
-
-impl Drop for MemoryAlarm {
-    fn drop(&mut self) {
-        Broker::ctl(&["set_vm_memory_high_watermark", &self.watermark]);
-    }
 }

@@ -3,5 +3,6 @@
 #![allow(unused_imports, reason = "each test binary uses a part of it")]
 
 pub(crate) mod broker;
+pub(crate) mod operator;
 pub(crate) mod service;
 pub(crate) mod wire;
