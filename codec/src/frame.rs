@@ -106,12 +106,15 @@ impl fmt::Debug for RawFrame {
 impl RawFrame {
     /// Takes one frame off the front of `buffer`, if it is there as a whole.
     ///
-    /// `max_payload` is judged on the first seven octets, so an oversized frame is refused before
-    /// any of it is waited for. `Ok(None)` asks for more octets and takes nothing.
+    /// `max_payload` of a kind of frame is judged on the first seven octets, so an oversized frame
+    /// is refused before any of it is waited for. `Ok(None)` asks for more octets and takes nothing.
     ///
     /// # Errors
     /// [`DecodeError`] for octets that begin no frame, or end none.
-    pub fn decode(buffer: &mut BytesMut, max_payload: u32) -> Result<Option<Self>, DecodeError> {
+    pub fn decode(
+        buffer: &mut BytesMut,
+        max_payload: impl FnOnce(FrameKind) -> u32,
+    ) -> Result<Option<Self>, DecodeError> {
         let error = |offset, problem| Err(DecodeError::new("frame", offset, problem));
         let Some(&first) = buffer.first() else { return Ok(None) };
         let Some(kind) = FrameKind::from_octet(first) else {
@@ -124,8 +127,9 @@ impl RawFrame {
         };
         let channel = u16::from_be_bytes([channel_0, channel_1]);
         let size = u32::from_be_bytes([size_0, size_1, size_2, size_3]);
-        if size > max_payload {
-            return error(3, Problem::FrameTooLarge { size, limit: max_payload });
+        let limit = max_payload(kind);
+        if size > limit {
+            return error(3, Problem::FrameTooLarge { size, limit });
         }
         if kind == FrameKind::Heartbeat && (size, channel) != (0, 0) {
             return error(1, Problem::BadHeartbeat);
@@ -157,12 +161,12 @@ impl Frame {
     }
 
     /// Takes one frame off the front of `buffer`, as [`RawFrame::decode`] does, and decodes its
-    /// payload, of which nothing may be left over.
+    /// payload, of which nothing may be left over. `max_payload` holds for every kind.
     ///
     /// # Errors
     /// [`DecodeError`]; the connection is then beyond repair.
     pub fn decode(buffer: &mut BytesMut, max_payload: u32) -> Result<Option<Self>, DecodeError> {
-        RawFrame::decode(buffer, max_payload)?.map(Self::try_from).transpose()
+        RawFrame::decode(buffer, |_| max_payload)?.map(Self::try_from).transpose()
     }
 
     /// Appends the frame.

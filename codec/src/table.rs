@@ -112,6 +112,13 @@ impl FieldTable {
         self.fields.len()
     }
 
+    /// The same table with its octets in memory of their own, so that keeping it does not keep the
+    /// buffer that it was read from.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        Self { fields: Bytes::copy_from_slice(&self.fields), levels: self.levels }
+    }
+
     /// The fields as on the wire, without the length in front: what SASL's AMQPLAIN sends.
     pub fn into_fields(self) -> Bytes {
         self.fields

@@ -168,6 +168,13 @@ macro_rules! octet_string {
                 String::from_utf8_lossy(&self.0)
             }
 
+            /// The same string in memory of its own, so that keeping it does not keep the buffer
+            /// that it was read from.
+            #[must_use]
+            pub fn detached(&self) -> Self {
+                Self(Bytes::copy_from_slice(&self.0))
+            }
+
             /// How many octets.
             pub fn len(&self) -> usize {
                 self.0.len()

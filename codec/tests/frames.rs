@@ -105,7 +105,7 @@ fn an_oversized_frame_is_refused_on_seven_octets() {
 #[test]
 fn the_largest_size_is_refused_without_a_limit_too() {
     let mut buffer = BytesMut::from(&octets("03 0001 ffffffff 00")[..]);
-    assert_eq!(RawFrame::decode(&mut buffer, u32::MAX), Ok(None));
+    assert_eq!(RawFrame::decode(&mut buffer, |_| u32::MAX), Ok(None));
     assert!(buffer.capacity() < 1024, "nothing is reserved for what is only announced");
 }
 
@@ -149,7 +149,7 @@ fn a_payload_that_does_not_decode_names_what_it_was() {
 #[test]
 fn a_raw_frame_hands_its_payload_on() {
     let mut buffer = BytesMut::from(&octets("01 0001 00000004 | 003c 000b | ce")[..]);
-    let raw = RawFrame::decode(&mut buffer, LIMIT).unwrap().unwrap();
+    let raw = RawFrame::decode(&mut buffer, |_| LIMIT).unwrap().unwrap();
     assert_eq!(Method::decode(&raw.payload), Ok(basic::QosOk {}.into()));
     assert_eq!(Frame::try_from(raw), Ok(Frame::method(1, basic::QosOk {})));
 }
@@ -164,7 +164,7 @@ fn a_body_is_split_into_frames_no_larger_than_the_limit() {
         encode_body(7, &body, 10, &mut out);
 
         let mut payloads = Vec::new();
-        while let Some(frame) = RawFrame::decode(&mut out, 10).unwrap() {
+        while let Some(frame) = RawFrame::decode(&mut out, |_| 10).unwrap() {
             assert_eq!(frame.channel, 7);
             payloads.push(frame.payload);
         }

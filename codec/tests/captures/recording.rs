@@ -29,7 +29,7 @@ pub(crate) fn read(file: &Path) -> Vec<Recorded> {
     }
     let mut recorded = Vec::new();
     let mut whole = rest.clone().freeze();
-    while let Some(raw) = RawFrame::decode(&mut rest, LIMIT).unwrap() {
+    while let Some(raw) = RawFrame::decode(&mut rest, |_| LIMIT).unwrap() {
         let octets = whole.split_to(whole.len() - rest.len());
         recorded.push(Recorded { octets, frame: raw.try_into().unwrap() });
     }
