@@ -98,7 +98,7 @@ impl Client {
             invalid: None,
         };
         builder.set(|outgoing| {
-            outgoing.routing_key = ShortStr::new(queue.into())?;
+            outgoing.routing_key = short("the queue", queue.into())?;
             Ok(())
         });
         builder
@@ -239,7 +239,7 @@ impl RequestBuilder<'_> {
     /// [`Client::request`] is then the routing key.
     pub fn exchange(mut self, exchange: impl Into<String>) -> Self {
         self.set(|outgoing| {
-            outgoing.exchange = ShortStr::new(exchange.into())?;
+            outgoing.exchange = short("the exchange", exchange.into())?;
             Ok(())
         });
         self
@@ -248,7 +248,7 @@ impl RequestBuilder<'_> {
     /// The MIME type of the body, which FastStream and others decode by.
     pub fn content_type(mut self, mime_type: impl Into<String>) -> Self {
         self.set(|outgoing| {
-            outgoing.properties.content_type = Some(ShortStr::new(mime_type.into())?);
+            outgoing.properties.content_type = Some(short("the content type", mime_type.into())?);
             Ok(())
         });
         self
@@ -299,6 +299,10 @@ impl RequestBuilder<'_> {
             self.invalid.get_or_insert(invalid);
         }
     }
+}
+
+fn short(what: &'static str, text: String) -> Result<ShortStr, InvalidRequest> {
+    ShortStr::new(text).map_err(|source| InvalidRequest::TooLong { what, source })
 }
 
 /// A call under way. It is in the requester's table before its first octet is sent, and out of it

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-use crate::connection::{Config, Credentials};
+use crate::connection::{Config, ConnectionError, Credentials};
 use crate::driver::{Clock, Driver, Shared};
 use crate::engine::Engine;
 use crate::uri::{AuthMechanism, Uri, UriError};
@@ -45,7 +45,7 @@ pub enum ConnectError {
         source: io::Error,
     },
     /// The connect timeout passed before the session was ready.
-    #[error("{address} was not ready within the connect timeout of {timeout:?}: {stage}")]
+    #[error("{address} was not ready within the connect timeout of {timeout:?}: it was silent {stage}")]
     TimedOut {
         /// Host and port.
         address: String,
@@ -137,7 +137,7 @@ impl Options {
         let clock = Clock::start();
         let stream = timeout(limit, TcpStream::connect((self.uri.host(), self.uri.port())))
             .await
-            .map_err(|_| timed_out("the network has not answered"))?
+            .map_err(|_| timed_out("when it was to be reached"))?
             .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
             .map_err(|source| ConnectError::Unreachable { address: address.clone(), source })?;
 
@@ -150,11 +150,16 @@ impl Options {
         let left = limit.saturating_sub(now.since_start()).saturating_add(GRACE);
         let result = timeout(left, ready(&shared))
             .await
-            .map_err(|_| timed_out("the broker has not answered on the channel"))?;
+            .map_err(|_| timed_out("after the login, on a channel"))?;
         // Ready or refused: from here on, the driver ends when its engine does.
         driver.let_go();
-        result.map_err(|source| ConnectError::Session { address: address.clone(), source })?;
-        Ok(shared)
+        match result {
+            Ok(()) => Ok(shared),
+            Err(SessionError::Connection(ConnectionError::HandshakeTimeout { stage })) => {
+                Err(timed_out(stage))
+            }
+            Err(source) => Err(ConnectError::Session { address: address.clone(), source }),
+        }
     }
 }
 

@@ -12,6 +12,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -39,11 +40,10 @@ impl Clock {
     }
 
     fn at(self, instant: Instant) -> tokio::time::Instant {
-        let far = Duration::from_secs(365 * 24 * 60 * 60);
-        self.0
-            .checked_add(instant.since_start())
-            .or_else(|| self.0.checked_add(far))
-            .unwrap_or(self.0)
+        // What lies beyond the range of the system's clock is far enough at a year from now.
+        let year = Duration::from_secs(365 * 24 * 60 * 60);
+        let far = || self.0.checked_add(self.0.elapsed().saturating_add(year));
+        self.0.checked_add(instant.since_start()).or_else(far).unwrap_or(self.0)
     }
 }
 
@@ -74,7 +74,7 @@ impl<E: Engine> Shared<E> {
         guarded.engine.take_wakers(&mut wake);
         wake.extend(guarded.driver.take());
         drop(guarded);
-        wake.into_iter().for_each(Waker::wake);
+        wake_all(wake.into_iter().rev());
         result
     }
 
@@ -83,9 +83,17 @@ impl<E: Engine> Shared<E> {
         ask(&mut self.lock().engine)
     }
 
-    /// A panic in a user's waker must not take every other call with it.
+    /// No code of a user's runs under this lock: it might want the lock itself.
     fn lock(&self) -> MutexGuard<'_, Guarded<E>> {
         self.guarded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Wakes all of them, whatever one of them may do: each belongs to somebody else.
+fn wake_all(wakers: impl Iterator<Item = Waker>) {
+    for waker in wakers {
+        // The panic of a waker has been reported by its hook; the others still have to be woken.
+        let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
     }
 }
 
@@ -180,7 +188,7 @@ where
             self.todo.push(work);
         }
         drop(guarded);
-        self.wake.drain(..).for_each(Waker::wake);
+        wake_all(self.wake.drain(..));
         for work in self.todo.drain(..) {
             (self.work)(&self.shared, work);
         }

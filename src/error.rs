@@ -6,7 +6,7 @@ use core::time::Duration;
 use leveret_codec::{ReplyCode, TableError, TooLong};
 
 use crate::Fault;
-use crate::connection::{ConnectionError, Misuse};
+use crate::connection::{ConnectionError, Misuse, said};
 
 /// Whether the server has run a request whose call failed: what a retry has to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -57,7 +57,7 @@ pub enum CallError {
     },
     /// The broker closed the channel over one of the requests on it, and replies to the others
     /// can no longer arrive.
-    #[error("the broker closed the channel of the call: {code}: {text}")]
+    #[error("the broker closed the channel of the call: {}", said(*.code, .text))]
     ChannelClosed {
         /// The code: 404 for an unknown exchange, 403 for a missing permission, 406 for others.
         code: ReplyCode,
@@ -92,12 +92,20 @@ pub enum CallError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidRequest {
-    /// A queue, exchange or property of more than 255 octets.
-    #[error(transparent)]
-    TooLong(#[from] TooLong),
+    /// A name or property of more than 255 octets.
+    #[error("{what}: {source}")]
+    TooLong {
+        /// Of what: "the queue", "the exchange" or "the content type".
+        what: &'static str,
+        /// How long it is.
+        source: TooLong,
+    },
     /// A header that no table can hold.
-    #[error(transparent)]
+    #[error("a header: {0}")]
     Header(#[from] TableError),
+    /// RabbitMQ would close the channel over it, and cost the calls beside this one their replies.
+    #[error("the expiration \"{0}\" is no whole number of milliseconds")]
+    Expiration(String),
     /// The headers together are larger than a frame, or no channel is left for the call.
     #[error(transparent)]
     Misuse(#[from] Misuse),
@@ -152,7 +160,7 @@ pub enum SessionError {
         product: String,
     },
     /// The broker refused the consumer of the replies.
-    #[error("the broker refused the consumer of the replies: {code}: {text}")]
+    #[error("the broker refused the consumer of the replies: {}", said(*.code, .text))]
     ReplyConsumerRefused {
         /// The code.
         code: ReplyCode,
@@ -160,7 +168,7 @@ pub enum SessionError {
         text: String,
     },
     /// The broker refused a server's queue, or closed its channel later on.
-    #[error("queue \"{queue}\": {code}: {text}{}", queue_hint(*.code))]
+    #[error("queue \"{queue}\": {}{}", said(*.code, .text), queue_hint(*.code, *.method))]
     Queue {
         /// The queue.
         queue: String,
@@ -169,14 +177,29 @@ pub enum SessionError {
         code: ReplyCode,
         /// The broker's words.
         text: String,
+        /// Class and method that the broker refused, or 0 and 0.
+        method: (u16, u16),
+    },
+    /// Handlers were not done when the shutdown timeout was over. Their requests go back to the
+    /// queues.
+    #[error("{handlers} handlers were not done within the shutdown timeout and were aborted")]
+    HandlersAborted {
+        /// How many.
+        handlers: usize,
     },
     /// All channels of the connection are in use, or a queue's arguments exceed a frame.
     #[error(transparent)]
     Misuse(#[from] Misuse),
 }
 
-fn queue_hint(code: ReplyCode) -> &'static str {
+fn queue_hint(code: ReplyCode, method: (u16, u16)) -> &'static str {
+    const DECLARE_OR_CONSUME: [(u16, u16); 2] = [(50, 10), (60, 20)];
+    const PUBLISH: (u16, u16) = (60, 40);
     match code {
+        ReplyCode::ACCESS_REFUSED if method == PUBLISH => {
+            " (to reply, the user needs the permission write on the default exchange)"
+        }
+        _ if !DECLARE_OR_CONSUME.contains(&method) => "",
         ReplyCode::ACCESS_REFUSED => {
             " (the user needs the permissions configure, to declare, and read, to consume)"
         }

@@ -140,8 +140,8 @@ impl Channel {
     }
 }
 
-fn detach(body: Bytes) -> Bytes {
-    if body.len() < COPY_BELOW { Bytes::copy_from_slice(&body) } else { body }
+pub(super) fn detach(octets: Bytes) -> Bytes {
+    if octets.len() < COPY_BELOW { Bytes::copy_from_slice(&octets) } else { octets }
 }
 
 fn unexpected(text: &str) -> Violation {

@@ -21,10 +21,7 @@ pub enum ConnectionError {
     ///
     /// RabbitMQ does so for a malformed response or an unknown mechanism, older brokers for a
     /// wrong password, and any peer for a protocol that it does not speak.
-    #[error(
-        "the peer closed the connection without a word {stage}: usually wrong credentials, \
-         or a peer that is no AMQP 0-9-1 broker"
-    )]
+    #[error("the peer closed the connection without a word {stage}{}", usual_cause(stage))]
     SilentClose {
         /// What was going on.
         stage: &'static str,
@@ -61,7 +58,7 @@ pub enum ConnectionError {
         stage: &'static str,
     },
     /// The broker closed the connection and said why.
-    #[error("the broker closed the connection: {code}: {text}")]
+    #[error("the broker closed the connection: {}", said(*.code, .text))]
     ClosedByPeer {
         /// The code.
         code: ReplyCode,
@@ -117,11 +114,25 @@ pub enum NotAmqp {
     Other(DecodeError),
 }
 
+fn usual_cause(stage: &str) -> &'static str {
+    match stage.split(' ').next() {
+        Some("before") => ": it is probably no AMQP 0-9-1 broker",
+        Some("after") => ": the credentials are probably wrong",
+        _ => "",
+    }
+}
+
 fn version_hint(header: ProtocolHeader) -> &'static str {
     match header.version {
         [3, 1, 0, 0] | [0, 1, 0, 0] => " (AMQP 1.0)",
+        [0, 0, 9, 1] => ", which is 0-9-1: something on the way has changed what we sent",
         _ => "",
     }
+}
+
+/// The broker's words, which begin with the name of the code, after its number.
+pub(crate) fn said(code: ReplyCode, text: &str) -> String {
+    if text.is_empty() { alloc::format!("{code}") } else { alloc::format!("{} {text}", code.0) }
 }
 
 impl NotAmqp {

@@ -9,7 +9,7 @@ use leveret_codec::{
     ReplyCode, channel as channel_method, connection as method,
 };
 
-use super::channel::State as ChannelState;
+use super::channel::{State as ChannelState, detach};
 use super::{Connection, ConnectionError, Event, NotAmqp, State, Violation};
 use crate::Instant;
 
@@ -22,7 +22,7 @@ impl Connection {
             let frame = match self.state {
                 State::Closed => return input.clear(),
                 State::ExpectStart => self.first_frame(input),
-                _ => RawFrame::decode(input, self.max_payload()),
+                _ => RawFrame::decode(input, |kind| self.max_payload(kind)),
             };
             let result = match frame {
                 Ok(Some(frame)) => self.handle_frame(now, frame),
@@ -90,8 +90,14 @@ impl Connection {
     }
 
     /// Methods and headers may be larger than frame-max, within our own limit.
-    fn max_payload(&self) -> u32 {
-        self.frame_max.max(self.config.max_received_frame).saturating_sub(FRAME_OVERHEAD)
+    fn max_payload(&self, kind: FrameKind) -> u32 {
+        let frame = match kind {
+            FrameKind::Body | FrameKind::Heartbeat => self.frame_max,
+            FrameKind::Method | FrameKind::Header => {
+                self.frame_max.max(self.config.max_received_frame)
+            }
+        };
+        frame.saturating_sub(FRAME_OVERHEAD)
     }
 
     /// A peer that does not speak AMQP 0-9-1 shows with its first octets, given eight of them.
@@ -103,7 +109,7 @@ impl Connection {
             self.greeting = Bytes::copy_from_slice(input);
             return Ok(None);
         }
-        let frame = RawFrame::decode(input, self.max_payload());
+        let frame = RawFrame::decode(input, |kind| self.max_payload(kind));
         if frame.is_err() && input.remaining() < 8 && self.greeting.len() < input.remaining() {
             self.greeting = Bytes::copy_from_slice(input);
             return Ok(None);
@@ -185,14 +191,13 @@ impl Connection {
         let method = Method::decode(payload)?;
         match (channel.state, method) {
             // A close may come at any moment, even within content, which is then dropped.
+            (ChannelState::Closing, Method::ChannelClose(_)) => {
+                self.answer(number, channel_method::CloseOk {})?;
+            }
             (_, Method::ChannelClose(close)) => {
-                let ours = channel.state == ChannelState::Closing;
-                self.transmit_method(number, channel_method::CloseOk {});
-                if !ours {
-                    self.channels.free(number);
-                    self.events
-                        .push_back(Event::ChannelClosed { channel: number, close: Some(close) });
-                }
+                self.answer(number, channel_method::CloseOk {})?;
+                self.channels.free(number);
+                self.events.push_back(Event::ChannelClosed { channel: number, close: Some(close) });
             }
             (ChannelState::Closing, Method::ChannelCloseOk(_)) => {
                 self.channels.free(number);
@@ -207,7 +212,7 @@ impl Connection {
                 channel.expect_method()?;
                 channel.flow = flow.active;
                 let active = flow.active;
-                self.transmit_method(number, channel_method::FlowOk { active });
+                self.answer(number, channel_method::FlowOk { active })?;
                 self.events.push_back(Event::Flow { channel: number, active });
             }
             (ChannelState::Open, method) if is_for_clients(&method) => {
@@ -229,7 +234,6 @@ impl Connection {
         number: u16,
         payload: Bytes,
     ) -> Result<(), Violation> {
-        let largest_body = self.frame_max.saturating_sub(FRAME_OVERHEAD);
         let Some(channel) = self.channels.get_mut(number) else {
             return Err(Violation::channel_not_open(number));
         };
@@ -237,16 +241,25 @@ impl Connection {
             return Ok(());
         }
         let content = if kind == FrameKind::Header {
-            channel.header(ContentHeader::decode(&payload)?, self.config.max_body_size)?
-        } else if payload.len() > usize::try_from(largest_body).unwrap_or(usize::MAX) {
-            let text = format!("a body frame beyond the frame-max of {}", self.frame_max);
-            return Err(Violation::new(ReplyCode::FRAME_ERROR, text));
+            // Properties are kept for as long as their message, and the read buffer must not be.
+            let header = ContentHeader::decode(&detach(payload))?;
+            channel.header(header, self.config.max_body_size)?
         } else {
             channel.body(payload)?
         };
         if let Some(content) = content {
             self.events.push_back(Event::Content { channel: number, content });
         }
+        Ok(())
+    }
+
+    /// Sends what the peer has a right to, unless it has stopped to read and only asks.
+    fn answer(&mut self, channel: u16, method: impl Into<Method>) -> Result<(), Violation> {
+        if self.transmit.len() > MAX_UNREAD_ANSWERS {
+            let text = "the peer asks, and does not read the answers";
+            return Err(Violation::new(ReplyCode::RESOURCE_ERROR, text));
+        }
+        self.transmit_method(channel, method);
         Ok(())
     }
 
@@ -269,6 +282,9 @@ impl Connection {
         }
     }
 }
+
+/// Octets that may wait to be sent when one more answer is due.
+const MAX_UNREAD_ANSWERS: usize = 32 << 20;
 
 /// Methods that a broker may send on a channel that is open.
 fn is_for_clients(method: &Method) -> bool {

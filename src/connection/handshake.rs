@@ -20,8 +20,9 @@ impl Connection {
     ) -> Result<(), Violation> {
         match (self.state, method) {
             (State::ExpectStart, Method::ConnectionStart(start)) => self.handle_start(start),
-            (State::ExpectTune, Method::ConnectionSecure(_)) => {
-                // None of our mechanisms asks a second time; whoever does gets the same answer.
+            (State::ExpectTune, Method::ConnectionSecure(_)) if !self.challenged => {
+                // None of our mechanisms needs a second question; who asks gets the same answer.
+                self.challenged = true;
                 let response = self.config.credentials.response();
                 self.transmit_method(0, method::SecureOk { response });
                 Ok(())
@@ -46,7 +47,7 @@ impl Connection {
             let text = alloc::format!("connection.start of AMQP {major}-{minor} instead of 0-9");
             return Err(Violation::new(ReplyCode::NOT_IMPLEMENTED, text));
         }
-        self.server_properties = start.server_properties;
+        self.server_properties = start.server_properties.detached();
         let wanted = self.config.credentials.mechanism();
         let offered = start.mechanisms.to_string();
         if !offered.split(' ').any(|mechanism| mechanism == wanted) {
@@ -73,8 +74,10 @@ impl Connection {
         let defaults = super::Config::default();
         self.channel_max =
             negotiate(self.config.channel_max, tune.channel_max).unwrap_or(defaults.channel_max);
-        self.frame_max =
-            negotiate(self.config.frame_max, tune.frame_max).unwrap_or(defaults.frame_max);
+        // Without a limit of our own, the peer's is taken as far as we would read.
+        self.frame_max = negotiate(self.config.frame_max, tune.frame_max)
+            .unwrap_or(defaults.frame_max)
+            .min(self.config.frame_max.max(self.config.max_received_frame));
         if self.frame_max < FRAME_MIN_SIZE {
             let frame_max = self.frame_max;
             return self.finish(Err(ConnectionError::FrameMaxTooSmall { frame_max }));

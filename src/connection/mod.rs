@@ -42,6 +42,7 @@ use crate::Instant;
 
 pub use self::channel::Content;
 pub use self::config::{Config, Credentials};
+pub(crate) use self::error::said;
 pub use self::error::{ConnectionError, NotAmqp};
 pub use self::event::{Event, Misuse};
 pub use self::violation::Violation;
@@ -57,6 +58,8 @@ pub struct Connection {
     frame_max: u32,
     server_properties: FieldTable,
     channels: Channels,
+    /// The broker has asked for the credentials a second time.
+    challenged: bool,
     /// What came instead of a first frame, while it is too little to tell what it is.
     greeting: Bytes,
     transmit: BytesMut,
@@ -90,6 +93,7 @@ impl Connection {
             frame_max: config.frame_max,
             server_properties: FieldTable::EMPTY,
             channels: Channels::default(),
+            challenged: false,
             greeting: Bytes::new(),
             transmit,
             events: VecDeque::new(),

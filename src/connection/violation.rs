@@ -16,20 +16,6 @@ impl Violation {
         Self { code, text: text.into() }
     }
 
-    /// The reply-text on the wire: `NAME - explanation`, as RabbitMQ writes it.
-    pub(super) fn reply_text(&self) -> ShortStr {
-        let name = self.code.name().unwrap_or_default();
-        ShortStr::truncated(&alloc::format!("{name} - {}", self.text))
-    }
-}
-
-impl From<DecodeError> for Violation {
-    fn from(error: DecodeError) -> Self {
-        Self::new(error.reply_code(), alloc::format!("{error}"))
-    }
-}
-
-impl Violation {
     pub(super) fn out_of_order(method: &leveret_codec::Method) -> Self {
         let text = alloc::format!("{} at the wrong moment or from the wrong side", method.name());
         Self::new(ReplyCode::COMMAND_INVALID, text)
@@ -40,5 +26,17 @@ impl Violation {
             ReplyCode::CHANNEL_ERROR,
             alloc::format!("a frame on channel {channel}, which is not open"),
         )
+    }
+
+    /// The reply-text on the wire: `NAME - explanation`, as RabbitMQ writes it.
+    pub(super) fn reply_text(&self) -> ShortStr {
+        let name = self.code.name().unwrap_or_default();
+        ShortStr::truncated(&alloc::format!("{name} - {}", self.text))
+    }
+}
+
+impl From<DecodeError> for Violation {
+    fn from(error: DecodeError) -> Self {
+        Self::new(error.reply_code(), alloc::format!("{error}"))
     }
 }

@@ -178,7 +178,8 @@ impl Responder {
         let Some(queue) = self.queue_on(closed) else { return };
         let queue = queue.options.name();
         let (code, text) = (close.reply_code, close.reply_text.to_string());
-        self.end(now, Err(SessionError::Queue { queue, code, text }));
+        let method = (close.class_id, close.method_id);
+        self.end(now, Err(SessionError::Queue { queue, code, text, method }));
     }
 
     fn queue_on(&mut self, channel: u16) -> Option<&mut Queue> {

@@ -87,7 +87,7 @@ async fn item_43_a_forced_close_reaches_every_caller() {
     Broker::ctl(&["close_all_connections", "--vhost", &host.name, "maintenance"]);
 
     let text = "the broker closed the connection: \
-                320 CONNECTION_FORCED: CONNECTION_FORCED - maintenance";
+                320 CONNECTION_FORCED - maintenance";
     let error = timeout(PATIENCE, call).await.unwrap().unwrap().unwrap_err();
     assert_eq!(error.to_string(), text);
     assert_eq!(error.outcome(), Outcome::Unknown);

@@ -95,7 +95,7 @@ async fn the_exchange_does_not_exist() {
     let error = client.request(&name).exchange(&exchange).send().await.unwrap_err();
     let in_vhost = &broker.virtual_host;
     let reply_text = format!("NOT_FOUND - no exchange '{exchange}' in vhost '{in_vhost}'");
-    let words = format!("the broker closed the channel of the call: 404 NOT_FOUND: {reply_text}");
+    let words = format!("the broker closed the channel of the call: 404 {reply_text}");
     assert_eq!(failure(&error), (words, Outcome::Unknown));
     let (code, text) = (ReplyCode::NOT_FOUND, reply_text);
     assert_eq!(error, CallError::ChannelClosed { code, text, written: true });

@@ -44,8 +44,7 @@ async fn only_the_body_that_was_too_large_is_blamed() {
     let error = small.unwrap_err();
     let (code, text) = (ReplyCode::PRECONDITION_FAILED, TOO_LARGE.to_owned());
     assert_eq!(error, CallError::ChannelClosed { code, text, written: true });
-    let words =
-        format!("the broker closed the channel of the call: 406 PRECONDITION_FAILED: {TOO_LARGE}");
+    let words = format!("the broker closed the channel of the call: 406 {TOO_LARGE}");
     assert_eq!(failure(&error), (words, Outcome::Unknown));
 
     assert_eq!(client.call("queue", "next").await.unwrap().body, "reply");
@@ -75,7 +74,7 @@ async fn the_broker_refuses_the_next_channel() {
     let (code, text) = (ReplyCode::ACCESS_REFUSED, "ACCESS_REFUSED - no".to_owned());
     let cause = SessionError::ReplyConsumerRefused { code, text };
     assert_eq!(error, CallError::Disconnected { written: false, cause });
-    let words = "the broker refused the consumer of the replies: 403 ACCESS_REFUSED: \
+    let words = "the broker refused the consumer of the replies: 403 \
                  ACCESS_REFUSED - no";
     assert_eq!(failure(&error), (words.to_owned(), Outcome::NotExecuted));
     fake.finish().await;
@@ -99,8 +98,7 @@ async fn a_channel_of_its_own_is_refused() {
     let error = client.request("queue").own_channel().send().await.unwrap_err();
     let (code, text) = (ReplyCode::ACCESS_REFUSED, "ACCESS_REFUSED - no".to_owned());
     assert_eq!(error, CallError::ChannelClosed { code, text, written: false });
-    let words =
-        "the broker closed the channel of the call: 403 ACCESS_REFUSED: ACCESS_REFUSED - no";
+    let words = "the broker closed the channel of the call: 403 ACCESS_REFUSED - no";
     assert_eq!(failure(&error), (words.to_owned(), Outcome::NotExecuted));
     client.close().await;
     fake.finish().await;

@@ -139,7 +139,7 @@ async fn the_broker_refuses_the_consumer_of_the_replies() {
     assert_eq!(error, refused);
     assert_eq!(
         text,
-        "BROKER: the broker refused the consumer of the replies: 403 ACCESS_REFUSED: \
+        "BROKER: the broker refused the consumer of the replies: 403 \
          ACCESS_REFUSED - no"
     );
 }
@@ -179,8 +179,10 @@ fn silent_close(stage: &'static str) -> SessionError {
 }
 
 fn silent_close_text(stage: &str) -> String {
-    format!(
-        "BROKER: the peer closed the connection without a word {stage}: \
-         usually wrong credentials, or a peer that is no AMQP 0-9-1 broker"
-    )
+    let cause = match stage.split(' ').next() {
+        Some("before") => ": it is probably no AMQP 0-9-1 broker",
+        Some("after") => ": the credentials are probably wrong",
+        _ => "",
+    };
+    format!("BROKER: the peer closed the connection without a word {stage}{cause}")
 }

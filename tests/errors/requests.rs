@@ -21,18 +21,20 @@ async fn names_of_more_than_255_octets() {
     let (fake, client) = connected().await;
     let long = "x".repeat(256);
     let errors = [
-        client.call(&long, "hello").await.unwrap_err(),
-        client.request("queue").exchange(&long).send().await.unwrap_err(),
-        client.request("queue").content_type(&long).send().await.unwrap_err(),
+        ("the queue", client.call(&long, "hello").await.unwrap_err()),
+        ("the exchange", client.request("queue").exchange(&long).send().await.unwrap_err()),
+        ("the content type", client.request("queue").content_type(&long).send().await.unwrap_err()),
     ];
-    for error in errors {
+    for (what, error) in errors {
         assert!(
-            matches!(error, CallError::InvalidRequest(InvalidRequest::TooLong(_))),
+            matches!(error, CallError::InvalidRequest(InvalidRequest::TooLong { .. })),
             "{error:?}"
         );
-        let words = "the request cannot be sent: \
-                     256 octets do not fit into an AMQP short string, which holds 255";
-        assert_eq!(failure(&error), (words.to_owned(), Outcome::NotExecuted));
+        let words = format!(
+            "the request cannot be sent: \
+             {what}: 256 octets do not fit into an AMQP short string, which holds 255"
+        );
+        assert_eq!(failure(&error), (words, Outcome::NotExecuted));
     }
     end(fake, client).await;
 }
@@ -43,7 +45,7 @@ async fn a_header_of_a_long_name() {
     let request = client.request("queue").header("x".repeat(256), 1);
     let error = request.send().await.unwrap_err();
     assert!(matches!(error, CallError::InvalidRequest(InvalidRequest::Header(_))), "{error:?}");
-    let words = "the request cannot be sent: \
+    let words = "the request cannot be sent: a header: \
                  256 octets do not fit into an AMQP short string, which holds 255";
     assert_eq!(failure(&error), (words.to_owned(), Outcome::NotExecuted));
     end(fake, client).await;

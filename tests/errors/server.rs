@@ -122,10 +122,15 @@ pub(super) async fn refused(queue: Queue) -> ConnectError {
 
 /// The broker's words, and what can be done about them.
 pub(super) fn expect(error: &ConnectError, queue: &str, code: ReplyCode, words: &str, hint: &str) {
-    let expected = SessionError::Queue { queue: queue.to_owned(), code, text: words.to_owned() };
-    assert_eq!(session_error(error), &expected);
+    let SessionError::Queue { queue: refused, code: found, text: said, method } =
+        session_error(error)
+    else {
+        panic!("{error:?}")
+    };
+    assert_eq!((&**refused, *found, &**said), (queue, code, words));
+    assert!(matches!(method, (50, 10) | (60, 20)), "{method:?}");
     let (_, address) = super::broker::url_of("", "", "");
-    assert_eq!(text(error), format!("{address}: queue \"{queue}\": {code}: {words}{hint}"));
+    assert_eq!(text(error), format!("{address}: queue \"{queue}\": {} {words}{hint}", code.0));
 }
 
 fn declare(name: &ShortStr, arguments: FieldTable) -> queue_method::Declare {

@@ -94,7 +94,7 @@ async fn an_operator_closes_the_connection_during_a_call() {
         method_id: 0,
     };
     assert_eq!(error, CallError::Disconnected { written: true, cause: closed.into() });
-    let words = "the broker closed the connection: 320 CONNECTION_FORCED: \
+    let words = "the broker closed the connection: 320 \
                  CONNECTION_FORCED - maintenance";
     assert_eq!(failure(&error), (words.to_owned(), Outcome::Unknown));
     fake.finish().await;

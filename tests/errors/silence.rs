@@ -48,7 +48,7 @@ async fn the_broker_falls_silent_on_the_channel() {
     assert_eq!(
         without_address(&fake, &error),
         "BROKER was not ready within the connect timeout of 300ms: \
-         the broker has not answered on the channel"
+         it was silent after the login, on a channel"
     );
     fake.finish().await;
 }
@@ -109,9 +109,8 @@ where
     let error = within(BOUND, connect).await.unwrap_err();
     assert_eq!(without_address(&fake, &error), handshake_timeout_text(stage));
     match error {
-        ConnectError::Session { source, .. } => {
-            let expected = ConnectionError::HandshakeTimeout { stage };
-            assert_eq!(source, SessionError::from(expected));
+        ConnectError::TimedOut { timeout, stage: silent, .. } => {
+            assert_eq!((timeout, silent), (CONNECT_TIMEOUT, stage));
         }
         other => panic!("{other:?}"),
     }
@@ -119,5 +118,7 @@ where
 }
 
 fn handshake_timeout_text(stage: &str) -> String {
-    format!("BROKER: the broker did not finish the handshake in time: it was silent {stage}")
+    format!(
+        "BROKER was not ready within the connect timeout of {CONNECT_TIMEOUT:?}: it was silent {stage}"
+    )
 }

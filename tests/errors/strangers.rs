@@ -96,7 +96,8 @@ async fn a_broker_that_refuses_the_version_it_asks_for() {
     assert_eq!(error, NotAmqp::OtherVersion(ProtocolHeader { version }));
     assert_eq!(
         text,
-        "BROKER: the peer does not speak AMQP 0-9-1; it answered with \"AMQP 0 0 9 1\""
+        "BROKER: the peer does not speak AMQP 0-9-1; it answered with \"AMQP 0 0 9 1\", \
+         which is 0-9-1: something on the way has changed what we sent"
     );
 }
 

@@ -168,7 +168,7 @@ fn what_the_broker_says_when_it_closes() {
     ));
     dialogue.client_sends(on(0, connection::CloseOk {}));
     dialogue.ends_with_text(
-        "the broker closed the connection: 530 NOT_ALLOWED: NOT_ALLOWED - attempt to reuse \
+        "the broker closed the connection: 530 NOT_ALLOWED - attempt to reuse \
          consumer tag 'T'",
     );
 }

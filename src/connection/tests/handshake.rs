@@ -143,10 +143,13 @@ fn after_the_handshake_its_time_is_over_without_harm() {
 fn the_broker_closes_the_socket_without_a_word() {
     for (mut dialogue, stage) in stages() {
         dialogue.broker_closes_the_socket();
-        dialogue.ends_with_text(&format!(
-            "the peer closed the connection without a word {stage}: usually wrong credentials, \
-             or a peer that is no AMQP 0-9-1 broker"
-        ));
+        let cause = match stage.split(' ').next() {
+            Some("before") => ": it is probably no AMQP 0-9-1 broker",
+            Some("after") => ": the credentials are probably wrong",
+            _ => "",
+        };
+        let text = format!("the peer closed the connection without a word {stage}{cause}");
+        dialogue.ends_with_text(&text);
     }
 }
 

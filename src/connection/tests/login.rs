@@ -153,7 +153,7 @@ fn the_same_code_at_another_time_is_no_refused_login() {
     dialogue.broker_sends(on(0, refusal()));
     dialogue.client_sends(on(0, connection::CloseOk {}));
     dialogue.ends_with_text(
-        "the broker closed the connection: 403 ACCESS_REFUSED: ACCESS_REFUSED - Login was refused",
+        "the broker closed the connection: 403 ACCESS_REFUSED - Login was refused",
     );
 }
 
