@@ -7,14 +7,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use leveret_codec::{BasicProperties, FieldTable, FieldValue, ShortStr};
+use leveret_codec::{BasicProperties, FieldTable, FieldValue, ShortStr, TableError};
 
-use crate::connect::{ConnectError, MAX_BODY_SIZE, Options, wait};
+use crate::connect::{ConnectError, MAX_BODY_SIZE, Options};
 use crate::driver::Shared;
 use crate::engine::Engine;
 use crate::requester::{CallId, Outgoing, Requester, Stats};
 use crate::uri::{Uri, UriError};
-use crate::{CallError, InvalidRequest, Reply};
+use crate::{CallError, InvalidRequest, Reply, SessionError};
 
 /// A client: sends requests to queues and waits for the replies.
 ///
@@ -61,14 +61,16 @@ impl Client {
     /// # Errors
     /// [`ConnectError`] says what is wrong: the URI, the address, the credentials, the virtual
     /// host, or that the peer is no AMQP broker at all.
-    pub async fn connect(uri: &str) -> Result<Self, ConnectError> {
+    pub async fn connect(
+        uri: impl TryInto<Uri, Error: Into<UriError>>,
+    ) -> Result<Self, ConnectError> {
         Self::builder(uri).connect().await
     }
 
     /// A client to be configured.
-    pub fn builder(uri: &str) -> ClientBuilder {
+    pub fn builder(uri: impl TryInto<Uri, Error: Into<UriError>>) -> ClientBuilder {
         ClientBuilder {
-            uri: uri.parse(),
+            uri: uri.try_into().map_err(Into::into),
             timeout: CALL_TIMEOUT,
             connect_timeout: None,
             connection_name: None,
@@ -120,12 +122,29 @@ impl Client {
         self.inner.shared.query(|requester| requester.connection().server_properties().clone())
     }
 
+    /// Waits until the client is of no more use: its connection was lost, or it was closed.
+    ///
+    /// # Errors
+    /// [`SessionError`] says why the connection was lost.
+    pub async fn closed(&self) -> Result<(), SessionError> {
+        let ended = |requester: &mut Requester| match requester.ended() {
+            Some(result) => Poll::Ready(result.clone()),
+            None => Poll::Pending,
+        };
+        self.inner.shared.wait(ended).await
+    }
+
     /// Closes the connection in good order, and waits until that is done, for 5 seconds at most.
     /// Calls that are still pending, on any clone, fail with [`CallError::Closed`].
     pub async fn close(&self) {
         self.inner.shared.command(Requester::close);
-        wait(&self.inner.shared, Requester::poll_finished).await;
+        self.inner.shared.wait(finished).await;
     }
+}
+
+/// Whether nothing more is to be expected of the connection.
+fn finished(requester: &mut Requester) -> Poll<()> {
+    if requester.is_finished() { Poll::Ready(()) } else { Poll::Pending }
 }
 
 /// Configures a [`Client`].
@@ -182,7 +201,7 @@ impl ClientBuilder {
             .connect(
                 |config, now| Requester::new(config, self.max_body_size, prefix, now),
                 |_, never| match never {},
-                async |shared: &Shared<Requester>| wait(shared, Requester::poll_ready).await,
+                async |shared: &Shared<Requester>| shared.wait(|it| it.readiness()).await,
             )
             .await?;
         Ok(Client { inner: Arc::new(Inner { shared, timeout: self.timeout }) })
@@ -256,7 +275,11 @@ impl RequestBuilder<'_> {
 
     /// A header: a name of at most 255 octets and a value. All headers together must fit into a
     /// frame, usually of 128 KiB.
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<FieldValue>) -> Self {
+    pub fn header(
+        mut self,
+        name: impl Into<String>,
+        value: impl TryInto<FieldValue, Error: Into<TableError>>,
+    ) -> Self {
         self.set(|outgoing| {
             outgoing.properties.headers.get_or_insert_default().insert(name.into(), value)?;
             Ok(())
@@ -265,7 +288,8 @@ impl RequestBuilder<'_> {
     }
 
     /// All of AMQP's message properties at once. The correlation-id and the reply-to are replaced
-    /// in any case; message-id, expiration and delivery-mode are chosen where they are absent.
+    /// in any case; message-id, expiration and delivery-mode are chosen where they are absent. A
+    /// user-id other than the one that the client logged in with makes the broker close the channel.
     pub fn properties(mut self, properties: BasicProperties) -> Self {
         self.outgoing.properties = properties;
         self
@@ -317,7 +341,10 @@ impl Future for PendingCall<'_> {
     type Output = Result<Reply, CallError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let result = self.shared.query(|requester| requester.poll_call(self.id, context));
+        let (result, replaced) = self
+            .shared
+            .query(|requester| (requester.poll_call(self.id, context), requester.take_discarded()));
+        drop(replaced);
         self.done = result.is_ready();
         result
     }
@@ -326,7 +353,10 @@ impl Future for PendingCall<'_> {
 impl Drop for PendingCall<'_> {
     fn drop(&mut self) {
         if !self.done {
-            self.shared.command(|requester, _| requester.cancel(self.id));
+            drop(self.shared.command(|requester, _| {
+                requester.cancel(self.id);
+                requester.take_discarded()
+            }));
         }
     }
 }

@@ -45,7 +45,9 @@ pub enum ConnectError {
         source: io::Error,
     },
     /// The connect timeout passed before the session was ready.
-    #[error("{address} was not ready within the connect timeout of {timeout:?}: it was silent {stage}")]
+    #[error(
+        "{address} was not ready within the connect timeout of {timeout:?}: it was silent {stage}"
+    )]
     TimedOut {
         /// Host and port.
         address: String,
@@ -62,6 +64,9 @@ pub enum ConnectError {
         /// Why.
         source: SessionError,
     },
+    /// A server without queues has nothing to do.
+    #[error("the server has no queues to serve: give it some with `handle`")]
+    NoQueues,
     /// A queue's argument cannot be put on the wire.
     #[error("an argument of queue \"{queue}\": {source}")]
     Argument {
@@ -197,12 +202,4 @@ fn credentials(uri: &Uri) -> Result<Credentials, ConnectError> {
         Some(AuthMechanism::AmqPlain) => Credentials::AmqPlain { username, password },
         Some(AuthMechanism::External) => Credentials::External,
     })
-}
-
-/// Polls a shared engine as a future.
-pub(crate) async fn wait<E: Engine, T>(
-    shared: &Shared<E>,
-    mut poll: impl FnMut(&mut E, &mut std::task::Context<'_>) -> std::task::Poll<T>,
-) -> T {
-    std::future::poll_fn(|context| shared.query(|engine| poll(engine, context))).await
 }

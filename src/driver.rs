@@ -24,6 +24,7 @@ use tokio::time::{Sleep, sleep_until};
 
 use crate::Instant;
 use crate::engine::Engine;
+use crate::observers::Place;
 
 /// The clock that the engines are told. It begins when the connection does.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +79,23 @@ impl<E: Engine> Shared<E> {
         result
     }
 
+    /// Waits until the engine's state answers.
+    pub(crate) async fn wait<T>(&self, mut ask: impl FnMut(&mut E) -> Poll<T>) -> T {
+        let mut wait = Wait { shared: self, place: Place::default() };
+        poll_fn(|context| {
+            let (answer, replaced) = wait.shared.query(|engine| match ask(engine) {
+                Poll::Ready(answer) => (Poll::Ready(answer), None),
+                Poll::Pending => {
+                    let waker = context.waker();
+                    (Poll::Pending, engine.observers().observe(&mut wait.place, waker))
+                }
+            });
+            drop(replaced);
+            answer
+        })
+        .await
+    }
+
     /// Asks the engine something that makes it neither send nor wait for anything new.
     pub(crate) fn query<T>(&self, ask: impl FnOnce(&mut E) -> T) -> T {
         ask(&mut self.lock().engine)
@@ -86,6 +104,18 @@ impl<E: Engine> Shared<E> {
     /// No code of a user's runs under this lock: it might want the lock itself.
     fn lock(&self) -> MutexGuard<'_, Guarded<E>> {
         self.guarded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A future that waits, whose waker goes with it.
+struct Wait<'a, E: Engine> {
+    shared: &'a Shared<E>,
+    place: Place,
+}
+
+impl<E: Engine> Drop for Wait<'_, E> {
+    fn drop(&mut self) {
+        drop(self.shared.query(|engine| engine.observers().release(&self.place)));
     }
 }
 

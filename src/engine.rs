@@ -8,6 +8,7 @@ use bytes::BytesMut;
 
 use crate::Instant;
 use crate::connection::Connection;
+use crate::observers::Observers;
 
 /// A state machine on top of a [`Connection`]: the [`Requester`](crate::requester::Requester) or
 /// the [`Responder`](crate::responder::Responder).
@@ -34,6 +35,10 @@ pub trait Engine: Send + 'static {
 
     /// The tasks to wake, once whatever lock guards this engine is free again.
     fn take_wakers(&mut self, wake: &mut Vec<Waker>);
+
+    /// The tasks that wait for a change of state.
+    #[doc(hidden)]
+    fn observers(&mut self) -> &mut Observers;
 
     /// The next thing to do.
     fn poll_work(&mut self) -> Option<Self::Work> {

@@ -104,8 +104,8 @@ pub enum InvalidRequest {
     #[error("a header: {0}")]
     Header(#[from] TableError),
     /// RabbitMQ would close the channel over it, and cost the calls beside this one their replies.
-    #[error("the expiration \"{0}\" is no whole number of milliseconds")]
-    Expiration(String),
+    #[error("{0}")]
+    Property(&'static str),
     /// The headers together are larger than a frame, or no channel is left for the call.
     #[error(transparent)]
     Misuse(#[from] Misuse),

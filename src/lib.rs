@@ -55,10 +55,13 @@ mod driver;
 mod engine;
 mod error;
 mod message;
+mod observers;
 mod queue;
 pub mod requester;
 pub mod responder;
 mod server;
+#[cfg(test)]
+mod testing;
 mod time;
 pub mod uri;
 

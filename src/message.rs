@@ -11,6 +11,34 @@ use leveret_codec::{BasicProperties, FieldTable, FieldValue, LongStr, ShortStr, 
 /// broker puts an address of the consumer in its place.
 pub(crate) const REPLY_TO: ShortStr = ShortStr::from_static("amq.rabbitmq.reply-to");
 
+/// Refuses properties that the broker would close the channel over, which would cost the messages
+/// beside this one.
+pub(crate) fn check(properties: &BasicProperties) -> Result<(), &'static str> {
+    if properties.expiration.as_ref().is_some_and(|text| !is_time_to_live(text)) {
+        return Err("the expiration is no whole number of milliseconds of up to ten years");
+    }
+    for name in ["CC", "BCC"] {
+        let value = properties.headers.as_ref().and_then(|headers| headers.get(name));
+        let is_list_of_names = |value: &FieldValue| match value {
+            FieldValue::Array(names) => {
+                names.iter().all(|name| matches!(name, FieldValue::LongStr(_)))
+            }
+            _ => false,
+        };
+        if value.is_some_and(|value| !is_list_of_names(&value)) {
+            return Err("the headers CC and BCC hold lists of routing keys, and nothing else");
+        }
+    }
+    Ok(())
+}
+
+/// Whether this is a whole number of milliseconds that RabbitMQ takes: ten years and no more.
+pub(crate) fn is_time_to_live(text: &ShortStr) -> bool {
+    const TEN_YEARS: u64 = 315_360_000_000;
+    let digits = text.as_bytes().iter().all(u8::is_ascii_digit);
+    digits && text.to_string().parse().is_ok_and(|time: u64| time <= TEN_YEARS)
+}
+
 /// A request as a server's handler gets it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Request {
@@ -86,7 +114,7 @@ impl Reply {
     pub fn header(
         mut self,
         name: impl Into<Bytes>,
-        value: impl Into<FieldValue>,
+        value: impl TryInto<FieldValue, Error: Into<TableError>>,
     ) -> Result<Self, TableError> {
         self.properties.headers.get_or_insert_default().insert(name, value)?;
         Ok(self)

@@ -63,7 +63,11 @@ impl Queue {
 
     /// An argument of the declaration, such as `x-queue-type` or `x-message-ttl`.
     #[must_use]
-    pub fn argument(mut self, name: impl Into<String>, value: impl Into<FieldValue>) -> Self {
+    pub fn argument(
+        mut self,
+        name: impl Into<String>,
+        value: impl TryInto<FieldValue, Error: Into<TableError>>,
+    ) -> Self {
         if let Err(error) = self.options.arguments.insert(name.into(), value) {
             self.invalid.get_or_insert(error);
         }

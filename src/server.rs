@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::connect::{ConnectError, MAX_BODY_SIZE, Options, wait};
+use crate::connect::{ConnectError, MAX_BODY_SIZE, Options};
 use crate::driver::Shared;
 use crate::queue::Queue;
 use crate::responder::{Answer, Arrived, Responder, ServerStats};
@@ -74,9 +74,9 @@ impl Running {
 
 impl Server {
     /// A server to be configured.
-    pub fn builder(uri: &str) -> ServerBuilder {
+    pub fn builder(uri: impl TryInto<Uri, Error: Into<UriError>>) -> ServerBuilder {
         ServerBuilder {
-            uri: uri.parse(),
+            uri: uri.try_into().map_err(Into::into),
             queues: Vec::new(),
             prefetch: None,
             connect_timeout: None,
@@ -84,6 +84,12 @@ impl Server {
             shutdown_timeout: Duration::from_secs(30),
             max_reply_size: MAX_BODY_SIZE,
         }
+    }
+
+    /// Why the broker does not read replies at the moment, such as "low on memory"
+    /// (`connection.blocked`). They wait until it does.
+    pub fn blocked(&self) -> Option<String> {
+        self.shared.query(|responder| responder.blocked().map(ToOwned::to_owned))
     }
 
     /// How it goes.
@@ -96,7 +102,7 @@ impl Server {
     /// # Errors
     /// [`SessionError`] says why it could not go on.
     pub async fn stopped(&self) -> Result<(), SessionError> {
-        wait(&self.shared, Responder::poll_ended).await
+        self.shared.wait(|responder| responder.end_result()).await
     }
 
     /// Ends in good order: takes no new requests, lets the running handlers finish, sends their
@@ -104,15 +110,18 @@ impl Server {
     /// shutdown timeout are aborted, and their requests go back to their queues.
     ///
     /// # Errors
-    /// [`SessionError`] if the connection was lost on the way, or before.
+    /// [`SessionError`] if the connection was lost on the way, or before, or if handlers had to be
+    /// aborted.
     pub async fn shutdown(self) -> Result<(), SessionError> {
         self.shared.command(Responder::shutdown);
         if let Ok(result) = timeout(self.shutdown_timeout, self.stopped()).await {
             return result;
         }
+        let handlers = self.stats().running;
         self.running.tasks().abort_all();
         self.shared.command(Responder::close);
-        self.stopped().await
+        self.stopped().await?;
+        Err(SessionError::HandlersAborted { handlers })
     }
 }
 
@@ -194,6 +203,9 @@ impl ServerBuilder {
     /// # Errors
     /// [`ConnectError`], which names the queue if the broker refuses one.
     pub async fn start(self) -> Result<Server, ConnectError> {
+        if self.queues.is_empty() {
+            return Err(ConnectError::NoQueues);
+        }
         let mut options = Options::new(self.uri?)?;
         options.connect_timeout = self.connect_timeout.unwrap_or(options.connect_timeout);
         if let Some(name) = self.connection_name {
@@ -216,7 +228,7 @@ impl ServerBuilder {
                         handlers_running.spawn(serve(Arc::clone(handler), shared, arrived));
                     }
                 },
-                async |shared: &Shared<Responder>| wait(shared, Responder::poll_ready).await,
+                async |shared: &Shared<Responder>| shared.wait(|it| it.readiness()).await,
             )
             .await?;
         Ok(Server { shared, running, shutdown_timeout: self.shutdown_timeout })

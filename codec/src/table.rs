@@ -6,6 +6,7 @@
 //! drop, and an unread one costs a copy of its octets to send on. What is in a table can always be
 //! encoded, because [`insert`](FieldTable::insert) refuses what cannot.
 
+use core::convert::Infallible;
 use core::fmt;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -25,6 +26,13 @@ pub enum TableError {
     /// The table or array would be too long, or its name is.
     #[error(transparent)]
     TooLong(#[from] TooLong),
+}
+
+/// What is a value already cannot fail to become one.
+impl From<Infallible> for TableError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
 }
 
 /// A field table. Keeps the order of its fields.
@@ -67,9 +75,10 @@ impl FieldTable {
     pub fn insert(
         &mut self,
         name: impl Into<Bytes>,
-        value: impl Into<FieldValue>,
+        value: impl TryInto<FieldValue, Error: Into<TableError>>,
     ) -> Result<(), TableError> {
-        let (name, value) = (ShortStr::new(name.into())?, value.into());
+        let name = ShortStr::new(name.into())?;
+        let value = value.try_into().map_err(Into::into)?;
         let mut levels = value.depth();
         if levels >= Self::MAX_DEPTH {
             return Err(TableError::TooDeep);

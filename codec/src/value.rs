@@ -1,12 +1,13 @@
 //! [`FieldValue`]: the typed values of tables and arrays, and [`FieldArray`].
 
+use alloc::string::String;
 use core::fmt;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::error::Problem;
 use crate::wire::{Reader, Wire};
-use crate::{DecodeError, FieldTable, LongStr, TableError};
+use crate::{DecodeError, FieldTable, LongStr, TableError, TooLong};
 
 /// A value in a [`FieldTable`] or a [`FieldArray`].
 ///
@@ -169,7 +170,7 @@ pub(crate) fn write_value(value: &FieldValue, out: &mut BytesMut) {
 /// let mut addresses = FieldArray::new();
 /// addresses.push("first")?;
 /// addresses.push("second")?;
-/// assert_eq!(addresses.iter().last(), Some(FieldValue::from("second")));
+/// assert_eq!(addresses.iter().last(), FieldValue::try_from("second").ok());
 /// # Ok::<(), leveret_codec::TableError>(())
 /// ```
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
@@ -190,8 +191,11 @@ impl FieldArray {
     ///
     /// # Errors
     /// [`TableError`] if the value is too deep or the array full ([`LongStr::MAX_LEN`] octets).
-    pub fn push(&mut self, value: impl Into<FieldValue>) -> Result<(), TableError> {
-        let value = value.into();
+    pub fn push(
+        &mut self,
+        value: impl TryInto<FieldValue, Error: Into<TableError>>,
+    ) -> Result<(), TableError> {
+        let value = value.try_into().map_err(Into::into)?;
         if value.depth() >= FieldTable::MAX_DEPTH {
             return Err(TableError::TooDeep);
         }
@@ -269,8 +273,17 @@ conversions! {
     FieldTable => Table;
 }
 
-impl From<&'static str> for FieldValue {
-    fn from(text: &'static str) -> Self {
-        Self::LongStr(LongStr::from_static(text))
-    }
+/// Text of a program's own, of which only more than a gigabyte is too long.
+macro_rules! texts {
+    ($($text:ty),*) => {$(
+        impl TryFrom<$text> for FieldValue {
+            type Error = TooLong;
+
+            fn try_from(text: $text) -> Result<Self, TooLong> {
+                LongStr::try_from(text).map(Self::LongStr)
+            }
+        }
+    )*};
 }
+
+texts!(&str, String);

@@ -4,8 +4,8 @@
 //!            open sent            open-ok              close sent
 //!   (free) ────────────▶ Opening ──────────▶ Open ──────────────▶ Closing
 //!      ▲                    │                 │                      │
-//!      └────────────────────┴─────────────────┴──────────────────────┘
-//!              close received, close-ok sent          close-ok received
+//!      └─────── (told) ◀── Closed ◀───────────┴──────────────────────┘
+//!                    close received, close-ok sent    close-ok received
 //! ```
 
 use alloc::vec::Vec;
@@ -21,6 +21,8 @@ pub(super) enum State {
     Open,
     /// We have sent close, and drop what comes until close-ok.
     Closing,
+    /// It is over, and its user has not heard of it yet: the number is not to be used before.
+    Closed,
 }
 
 #[derive(Debug)]
@@ -173,13 +175,20 @@ impl Channels {
         Some(number)
     }
 
+    /// A channel that is not over.
     pub(super) fn get_mut(&mut self, number: u16) -> Option<&mut Channel> {
-        self.slots.get_mut(usize::from(number).checked_sub(1)?)?.as_mut()
+        let channel = self.slots.get_mut(usize::from(number).checked_sub(1)?)?.as_mut()?;
+        (channel.state != State::Closed).then_some(channel)
     }
 
     pub(super) fn is_open(&self, number: u16) -> bool {
         let index = usize::from(number).wrapping_sub(1);
         matches!(self.slots.get(index), Some(Some(Channel { state: State::Open, .. })))
+    }
+
+    pub(super) fn takes_content(&self, number: u16) -> bool {
+        let index = usize::from(number).wrapping_sub(1);
+        matches!(self.slots.get(index), Some(Some(Channel { state: State::Open, flow: true, .. })))
     }
 
     pub(super) fn free(&mut self, number: u16) {

@@ -50,7 +50,11 @@ impl Connection {
         let result = match self.state {
             State::Closed => return,
             State::ExpectCloseOk => Ok(()),
-            State::Open => Err(ConnectionError::Lost { reason }),
+            State::Open => {
+                // A peer that has only stopped to send must not get what we call lost.
+                self.transmit.clear();
+                Err(ConnectionError::Lost { reason })
+            }
             State::ExpectStart | State::ExpectTune | State::ExpectOpenOk => Err(self
                 .strange_greeting()
                 .unwrap_or(ConnectionError::SilentClose { stage: self.stage() })),
@@ -70,6 +74,7 @@ impl Connection {
             return self.finish(result);
         }
         if let Some(silence) = self.heartbeat.silence(now) {
+            self.transmit.clear();
             return self
                 .finish(Err(ConnectionError::HeartbeatTimeout { seconds: silence.as_secs() }));
         }
@@ -195,12 +200,12 @@ impl Connection {
                 self.answer(number, channel_method::CloseOk {})?;
             }
             (_, Method::ChannelClose(close)) => {
+                channel.state = ChannelState::Closed;
                 self.answer(number, channel_method::CloseOk {})?;
-                self.channels.free(number);
                 self.events.push_back(Event::ChannelClosed { channel: number, close: Some(close) });
             }
             (ChannelState::Closing, Method::ChannelCloseOk(_)) => {
-                self.channels.free(number);
+                channel.state = ChannelState::Closed;
                 self.events.push_back(Event::ChannelClosed { channel: number, close: None });
             }
             (ChannelState::Closing, _) => {}

@@ -125,7 +125,11 @@ impl Connection {
 
     /// The next event. The last one is [`Event::Closed`].
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        let event = self.events.pop_front();
+        if let Some(Event::ChannelClosed { channel, .. }) = event {
+            self.channels.free(channel);
+        }
+        event
     }
 
     /// Whether nothing more will be read. What is to be sent should be, before the transport is
@@ -164,11 +168,14 @@ impl Connection {
         self.channel_max
     }
 
+    /// Whether the channel is open: neither side has closed it.
+    pub fn is_channel_open(&self, channel: u16) -> bool {
+        self.state == State::Open && self.channels.is_open(channel)
+    }
+
     /// Whether content may be sent on the channel: it is open and the broker has not paused it.
-    pub fn may_publish(&mut self, channel: u16) -> bool {
-        self.state == State::Open
-            && self.channels.is_open(channel)
-            && self.channels.get_mut(channel).is_some_and(|channel| channel.flow)
+    pub fn may_publish(&self, channel: u16) -> bool {
+        self.state == State::Open && self.channels.takes_content(channel)
     }
 
     // ------------------------------------------------------------------ commands

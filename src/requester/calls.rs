@@ -48,7 +48,7 @@ pub(super) struct Call {
 pub(super) enum Phase {
     /// For a channel that can take it.
     Waiting(Outgoing),
-    /// Handed to the connection, on this channel.
+    /// Handed to the connection, on this channel. Its last octet is the `end`th of the stream.
     Sent { channel: u16, body_size: u64, end: u64 },
     /// For the user to come and see.
     Done(Result<Reply, CallError>),
@@ -103,6 +103,12 @@ impl Calls {
 
     pub(super) fn len(&self) -> usize {
         self.slots.len().saturating_sub(self.free.len())
+    }
+
+    /// How many have not been sent.
+    pub(super) fn waiting(&self) -> usize {
+        let calls = self.slots.iter().filter_map(|slot| slot.call.as_ref());
+        calls.filter(|call| matches!(call.phase, Phase::Waiting(_))).count()
     }
 
     pub(super) fn ids(&self) -> Vec<CallId> {

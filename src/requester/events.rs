@@ -8,10 +8,11 @@ use bytes::BytesMut;
 use leveret_codec::{Method, ReplyCode, basic, channel as channel_method};
 
 use super::calls::{Call, Phase};
-use super::{CallId, Requester, Subscription};
-use crate::connection::{Connection, Content, Event, Violation};
+use super::{CallId, OwnChannel, Requester, Subscription};
+use crate::connection::{Connection, Content, Event, Misuse, Violation};
 use crate::engine::Engine;
 use crate::message::REPLY_TO;
+use crate::observers::Observers;
 use crate::{CallError, Fault, Instant, Reply, SessionError};
 
 impl Engine for Requester {
@@ -32,7 +33,7 @@ impl Engine for Requester {
             }
         }
         if self.connection.is_finished() {
-            self.wake.append(&mut self.observers);
+            self.observers.change(&mut self.wake);
         }
     }
 
@@ -40,7 +41,7 @@ impl Engine for Requester {
         self.connection.handle_timeout(now);
         self.process(now);
         while let Some(id) = self.deadlines.pop_expired(now, &mut self.calls) {
-            let written = self.is_written(id);
+            let written = self.is_sent(id);
             let Some(Call { timeout, .. }) = self.calls.get_mut(id) else { continue };
             let timeout = *timeout;
             self.resolve(id, Err(CallError::Timeout { timeout, written }));
@@ -51,6 +52,8 @@ impl Engine for Requester {
         let length = u64::try_from(self.connection.transmit_len()).unwrap_or(u64::MAX);
         self.transmitted = self.transmitted.saturating_add(length);
         self.connection.poll_transmit(now, out);
+        // There is room again.
+        self.start_waiting(now);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -60,18 +63,30 @@ impl Engine for Requester {
     fn take_wakers(&mut self, wake: &mut Vec<Waker>) {
         wake.append(&mut self.wake);
     }
+
+    fn observers(&mut self) -> &mut Observers {
+        &mut self.observers
+    }
 }
 
 impl Requester {
     fn handle_event(&mut self, now: Instant, event: Event) -> Result<(), Violation> {
         match event {
+            Event::Method { channel, method: Method::BasicConsumeOk(consume_ok) } => {
+                return self.handle_consume_ok(now, channel, consume_ok);
+            }
+            // Read together with what made us close the channel, or with the broker's close, of
+            // which the next event tells.
+            Event::Method { channel, .. } if !self.connection.is_channel_open(channel) => {}
+            Event::Content { channel, content } if !self.connection.is_channel_open(channel) => {
+                if matches!(content.method, Method::BasicDeliver(_)) {
+                    self.stats.late_replies = self.stats.late_replies.saturating_add(1);
+                }
+            }
             Event::Opened => self.handle_opened(now),
             Event::ChannelOpened { channel } => self.handle_channel_opened(now, channel),
             Event::ChannelClosed { channel, close: Some(close) } => {
                 self.handle_channel_closed(now, channel, &close);
-            }
-            Event::Method { channel, method: Method::BasicConsumeOk(consume_ok) } => {
-                return self.handle_consume_ok(now, channel, consume_ok);
             }
             Event::Method { method, .. } => {
                 let text = alloc::format!("{} that nobody asked for", method.name());
@@ -98,14 +113,23 @@ impl Requester {
             self.end(Err(SessionError::NoDirectReplyTo { product }));
             return self.connection.close(now);
         }
-        self.subscribe();
+        self.subscribe(now);
     }
 
     /// Begins to open the channel for replies and requests.
-    fn subscribe(&mut self) {
+    fn subscribe(&mut self, now: Instant) {
         match self.connection.open_channel() {
             Ok(channel) => self.subscription = Subscription::Opening { channel },
-            Err(misuse) => self.end(Err(misuse.into())),
+            Err(misuse) => self.refused(now, misuse),
+        }
+    }
+
+    /// A command of our own was refused. Where the connection or the channel has ended meanwhile,
+    /// the event that says so follows.
+    fn refused(&mut self, now: Instant, misuse: Misuse) {
+        if !matches!(misuse, Misuse::NotOpen | Misuse::ChannelNotOpen(_)) {
+            self.end(Err(misuse.into()));
+            self.connection.close(now);
         }
     }
 
@@ -122,8 +146,7 @@ impl Requester {
         // clients of the same tag would take each other's replies.
         let consume = basic::Consume { queue: REPLY_TO, no_ack: true, ..basic::Consume::default() };
         if let Err(misuse) = self.connection.send(opened, consume) {
-            self.end(Err(misuse.into()));
-            self.connection.close(now);
+            self.refused(now, misuse);
         }
     }
 
@@ -141,20 +164,23 @@ impl Requester {
     ) -> Result<(), Violation> {
         match self.subscription {
             Subscription::Consuming { channel } if channel == on => {
-                let consumer_tag = consume_ok.consumer_tag;
+                let consumer_tag = consume_ok.consumer_tag.detached();
                 self.subscription = Subscription::Ready { channel, consumer_tag };
-                self.wake.append(&mut self.observers);
+                self.observers.change(&mut self.wake);
                 self.start_waiting(now);
                 return Ok(());
             }
             _ => {}
         }
-        let own = self.own_channels.get(&on).copied();
-        match own.and_then(|id| Some((id, self.calls.get_mut(id)?))) {
-            Some((id, Call { phase: Phase::Waiting(_), .. })) => {
-                self.publish(now, id, on);
+        match self.own_channels.get_mut(&on) {
+            Some(own) if !own.consuming => {
+                own.consuming = true;
+                let call = own.call;
+                self.publish(now, call, on);
                 Ok(())
             }
+            // Its call has gone, and the channel with it.
+            _ if !self.connection.is_channel_open(on) => Ok(()),
             _ => {
                 let text = "basic.consume-ok that nobody asked for";
                 Err(Violation::new(ReplyCode::COMMAND_INVALID, text))
@@ -164,7 +190,7 @@ impl Requester {
 
     fn handle_content(&mut self, channel: u16, content: Content) -> Result<(), Violation> {
         let Content { method, properties, body } = content;
-        let own = self.own_channels.get(&channel).copied();
+        let own = self.own_channels.get(&channel).map(|own| own.call);
         let correlation_id = properties.correlation_id.as_ref();
         let id = own.or_else(|| self.calls.parse(correlation_id?.as_bytes()));
         match method {
@@ -210,14 +236,10 @@ impl Requester {
         }
     }
 
-    fn is_sent(&mut self, id: CallId) -> bool {
-        matches!(self.calls.get_mut(id), Some(Call { phase: Phase::Sent { .. }, .. }))
-    }
-
     /// The broker has closed a channel, and with it ended the consumer there. Calls on other
     /// channels go on.
     fn handle_channel_closed(&mut self, now: Instant, closed: u16, close: &channel_method::Close) {
-        if let Some(id) = self.own_channels.remove(&closed) {
+        if let Some(OwnChannel { call: id, .. }) = self.own_channels.remove(&closed) {
             let error = self.channel_error(id, close);
             return self.resolve(id, Err(error));
         }
@@ -231,7 +253,7 @@ impl Requester {
                         self.resolve(id, Err(error));
                     }
                 }
-                self.subscribe();
+                self.subscribe(now);
             }
             Subscription::Opening { channel } | Subscription::Consuming { channel }
                 if channel == closed =>
@@ -246,7 +268,7 @@ impl Requester {
     /// The broker does not say which request it closed the channel over. A body too large is the
     /// one case where its text tells.
     fn channel_error(&mut self, id: CallId, close: &channel_method::Close) -> CallError {
-        let written = self.is_written(id);
+        let written = self.is_transmitted(id);
         let (code, text) = (close.reply_code, close.reply_text.to_string());
         let phase = self.calls.get_mut(id).map(|call| &call.phase);
         match (message_too_large(&text), phase) {

@@ -26,9 +26,11 @@ use leveret_codec::ShortStr;
 
 use self::calls::{Call, Calls, Phase};
 use self::deadlines::Deadlines;
-use crate::connection::{Config, Connection};
+use crate::connection::{Config, Connection, ConnectionError};
 use crate::engine::Engine;
-use crate::{CallError, Instant, Reply, SessionError};
+use crate::message::check;
+use crate::observers::Observers;
+use crate::{CallError, Instant, InvalidRequest, Reply, SessionError};
 
 pub use self::calls::{CallId, Outgoing};
 
@@ -42,7 +44,7 @@ pub struct Requester {
     /// Calls in the order they came; some may have ended since.
     waiting: VecDeque<CallId>,
     /// Channels that belong to one call each.
-    own_channels: BTreeMap<u16, CallId>,
+    own_channels: BTreeMap<u16, OwnChannel>,
     /// The broker has an alarm on: what is published now would not be read.
     blocked: Option<String>,
     max_body_size: u64,
@@ -50,7 +52,9 @@ pub struct Requester {
     transmitted: u64,
     stats: Stats,
     wake: Vec<Waker>,
-    observers: Vec<Waker>,
+    observers: Observers,
+    /// Replaced, and to be dropped where no lock is held.
+    discarded: Option<Waker>,
     ended: Option<Result<(), SessionError>>,
 }
 
@@ -61,6 +65,14 @@ enum Subscription {
     Opening { channel: u16 },
     Consuming { channel: u16 },
     Ready { channel: u16, consumer_tag: ShortStr },
+}
+
+/// A channel for one call alone, whatever comes there being the reply.
+#[derive(Debug, Clone, Copy)]
+struct OwnChannel {
+    call: CallId,
+    /// Whether its consumer is there, so that the request may go.
+    consuming: bool,
 }
 
 /// What a client has done so far, and is doing.
@@ -83,7 +95,8 @@ pub struct Stats {
     pub unknown_replies: u64,
     /// Calls that have not ended, at this moment.
     pub pending: usize,
-    /// Those of them that wait to be sent: for the subscription, or the end of an alarm.
+    /// Those of them that wait to be sent: for the subscription, for the socket to take what came
+    /// before, or for the end of an alarm.
     pub waiting: usize,
 }
 
@@ -106,7 +119,8 @@ impl Requester {
             transmitted: 0,
             stats: Stats::default(),
             wake: Vec::new(),
-            observers: Vec::new(),
+            observers: Observers::default(),
+            discarded: None,
             ended: None,
         }
     }
@@ -130,6 +144,10 @@ impl Requester {
         let size = u64::try_from(outgoing.body.len()).unwrap_or(u64::MAX);
         if size > self.max_body_size {
             return Err(CallError::BodyTooLarge { size, limit: self.max_body_size });
+        }
+        check(&outgoing.properties).map_err(InvalidRequest::Property)?;
+        if timeout.is_zero() {
+            return Err(CallError::Timeout { timeout, written: false });
         }
         self.stats.calls = self.stats.calls.saturating_add(1);
         let deadline = now.after(timeout);
@@ -156,7 +174,9 @@ impl Requester {
             return Poll::Pending;
         };
         if !matches!(call.phase, Phase::Done(_)) {
-            call.waker.get_or_insert_with(|| context.waker().clone()).clone_from(context.waker());
+            if !call.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+                self.discarded = call.waker.replace(context.waker().clone());
+            }
             return Poll::Pending;
         }
         match self.calls.remove(id) {
@@ -172,6 +192,13 @@ impl Requester {
             self.stats.dropped = self.stats.dropped.saturating_add(1);
             self.close_own_channel(id);
         }
+        self.discarded = call.waker;
+    }
+
+    /// A waker that the last command has replaced. It may be a task's last owner, and the task may
+    /// own calls of this engine: so it is dropped where no lock is held.
+    pub fn take_discarded(&mut self) -> Option<Waker> {
+        self.discarded.take()
     }
 
     /// Ends the session in good order. Pending calls fail with [`CallError::Closed`].
@@ -186,17 +213,12 @@ impl Requester {
 
     /// Whether calls can be sent: `Ready(Ok)` once the replies are subscribed to, `Ready(Err)` if
     /// that failed.
-    pub fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SessionError>> {
+    pub fn readiness(&self) -> Poll<Result<(), SessionError>> {
         match (&self.ended, &self.subscription) {
             (Some(Err(error)), _) => Poll::Ready(Err(error.clone())),
             (Some(Ok(())), _) | (None, Subscription::Ready { .. }) => Poll::Ready(Ok(())),
-            _ => self.observe(context),
+            _ => Poll::Pending,
         }
-    }
-
-    /// Whether the transport may be closed.
-    pub fn poll_finished(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if self.connection.is_finished() { Poll::Ready(()) } else { self.observe(context) }
     }
 
     // ------------------------------------------------------------------ what is known
@@ -207,7 +229,7 @@ impl Requester {
         let ended = [stats.replies, stats.faults, stats.failures, stats.dropped];
         let ended = ended.into_iter().fold(0, u64::saturating_add);
         stats.pending = usize::try_from(stats.calls.saturating_sub(ended)).unwrap_or(usize::MAX);
-        stats.waiting = self.waiting.len();
+        stats.waiting = self.calls.waiting();
         stats
     }
 
@@ -223,19 +245,18 @@ impl Requester {
 
     // ------------------------------------------------------------------ inside
 
-    fn observe<T>(&mut self, context: &Context<'_>) -> Poll<T> {
-        if !self.observers.iter().any(|waker| waker.will_wake(context.waker())) {
-            self.observers.push(context.waker().clone());
-        }
-        Poll::Pending
+    /// Whether the call's request has been handed to the connection. Nothing takes it back from
+    /// there while that goes on: it will be sent, if it was not.
+    fn is_sent(&mut self, id: CallId) -> bool {
+        matches!(self.calls.get_mut(id), Some(Call { phase: Phase::Sent { .. }, .. }))
     }
 
-    /// Whether any of the call's request has been handed to the driver.
-    fn is_written(&mut self, id: CallId) -> bool {
-        let transmitted = self.transmitted;
-        self.calls
-            .get_mut(id)
-            .is_some_and(|call| matches!(call.phase, Phase::Sent { end, .. } if end <= transmitted))
+    /// Whether the call's request has been handed to the driver. That is what counts where the
+    /// broker takes no more: what had not been sent by then is not read any more.
+    fn is_transmitted(&mut self, id: CallId) -> bool {
+        let call = self.calls.get_mut(id);
+        let phase = call.map(|call| &call.phase);
+        matches!(phase, Some(Phase::Sent { end, .. }) if *end <= self.transmitted)
     }
 
     /// Ends a call, once.
@@ -256,7 +277,7 @@ impl Requester {
     }
 
     fn close_own_channel(&mut self, id: CallId) {
-        let own = self.own_channels.iter().find(|(_, owner)| **owner == id).map(|(&n, _)| n);
+        let own = self.own_channels.iter().find(|(_, own)| own.call == id).map(|(&n, _)| n);
         if let Some(channel) = own {
             self.own_channels.remove(&channel);
             self.abandon_channel(channel);
@@ -266,11 +287,18 @@ impl Requester {
     fn fail_pending(&mut self) {
         let Some(ended) = self.ended.clone() else { return };
         for id in self.calls.ids() {
-            let written = self.is_written(id);
+            // Where the close is ours, it goes out behind the requests.
+            let written = match &ended {
+                Err(SessionError::Connection(ConnectionError::ProtocolViolation { .. })) => {
+                    self.is_sent(id)
+                }
+                Err(SessionError::Connection(_)) => self.is_transmitted(id),
+                _ => self.is_sent(id),
+            };
             self.resolve(id, Err(ended_error(&ended, written)));
         }
         self.waiting.clear();
-        self.wake.append(&mut self.observers);
+        self.observers.change(&mut self.wake);
     }
 }
 
@@ -280,3 +308,6 @@ fn ended_error(ended: &Result<(), SessionError>, written: bool) -> CallError {
         Err(cause) => CallError::Disconnected { written, cause: cause.clone() },
     }
 }
+
+#[cfg(test)]
+mod tests;

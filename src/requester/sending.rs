@@ -1,22 +1,30 @@
 //! From a call that waits to a request on the wire.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use leveret_codec::{ShortStr, basic};
 
 use super::calls::{Call, CallId, Outgoing, Phase};
-use super::{Requester, Subscription};
+use super::{OwnChannel, Requester, Subscription};
 use crate::Instant;
+use crate::connection::Misuse;
 use crate::message::REPLY_TO;
 
 impl Requester {
-    pub(super) fn may_start(&mut self) -> bool {
+    /// Whether a call may go on its way.
+    pub(super) fn may_start(&self) -> bool {
         match self.subscription {
-            Subscription::Ready { channel, .. } => {
-                self.blocked.is_none() && self.connection.may_publish(channel)
-            }
+            Subscription::Ready { channel, .. } => self.may_publish(channel),
             _ => false,
         }
+    }
+
+    /// Whether the broker takes content on the channel, and the socket what was sent before.
+    fn may_publish(&self, channel: u16) -> bool {
+        self.blocked.is_none()
+            && self.connection.may_publish(channel)
+            && self.connection.transmit_len() < MAX_UNSENT
     }
 
     /// Sends the call's request, or first opens a channel for it.
@@ -26,7 +34,11 @@ impl Requester {
         };
         if outgoing.own_channel {
             match self.connection.open_channel() {
-                Ok(channel) => _ = self.own_channels.insert(channel, id),
+                Ok(channel) => {
+                    let own = OwnChannel { call: id, consuming: false };
+                    self.own_channels.insert(channel, own);
+                }
+                Err(Misuse::NotOpen) => {}
                 Err(misuse) => self.resolve(id, Err(misuse.into())),
             }
         } else if let Subscription::Ready { channel, .. } = self.subscription {
@@ -34,8 +46,11 @@ impl Requester {
         }
     }
 
-    /// The call's consumer is there, on this channel: the request may go.
+    /// The call's consumer is there, on this channel: the request may go, or else waits.
     pub(super) fn publish(&mut self, now: Instant, id: CallId, channel: u16) {
+        if !self.may_publish(channel) {
+            return;
+        }
         let correlation_id = self.calls.correlation_id(id);
         let Some(call) = self.calls.get_mut(id) else { return };
         let Phase::Waiting(outgoing) = &mut call.phase else { return };
@@ -49,12 +64,10 @@ impl Requester {
         let publish = basic::Publish { exchange, routing_key, mandatory: true, immediate: false };
         match self.connection.publish(channel, publish, properties, &body) {
             Ok(()) => {
+                let body_size = u64::try_from(body.len()).unwrap_or(u64::MAX);
                 let length = u64::try_from(self.connection.transmit_len()).unwrap_or(u64::MAX);
-                call.phase = Phase::Sent {
-                    channel,
-                    body_size: u64::try_from(body.len()).unwrap_or(u64::MAX),
-                    end: self.transmitted.saturating_add(length),
-                };
+                let end = self.transmitted.saturating_add(length);
+                call.phase = Phase::Sent { channel, body_size, end };
             }
             Err(misuse) => self.resolve(id, Err(misuse.into())),
         }
@@ -66,6 +79,11 @@ impl Requester {
         {
             self.start(now, id);
         }
+        let own = self.own_channels.iter().filter(|(_, own)| own.consuming);
+        let own: Vec<(u16, CallId)> = own.map(|(channel, own)| (*channel, own.call)).collect();
+        for (channel, call) in own {
+            self.publish(now, call, channel);
+        }
     }
 
     /// Keeps the queue no longer than twice what really waits.
@@ -76,6 +94,10 @@ impl Requester {
         }
     }
 }
+
+/// Octets that may wait for the socket when one more request is written. Calls beyond it wait, so
+/// that one that gives up meanwhile was never sent.
+const MAX_UNSENT: usize = 1 << 20;
 
 /// `delivery-mode` of a message that a queue need not write to disk.
 const TRANSIENT: u8 = 1;

@@ -6,7 +6,8 @@ use alloc::string::String;
 use leveret_codec::{BasicProperties, ShortStr, basic};
 
 use super::Responder;
-use crate::message::REPLY_TO;
+use crate::connection::{Connection, Misuse};
+use crate::message::{REPLY_TO, check, is_time_to_live};
 use crate::{Fault, Instant, Reply};
 
 /// A request that has been handed out: where its reply goes, and what is to be acknowledged.
@@ -16,8 +17,11 @@ use crate::{Fault, Instant, Reply};
 #[derive(Debug)]
 #[must_use = "a request is acknowledged by its answer"]
 pub struct Pending {
-    pub(super) channel: u16,
+    pub(super) queue: usize,
+    pub(super) generation: u32,
+    pub(super) consumer: u32,
     pub(super) delivery_tag: u64,
+    pub(super) redelivered: bool,
     /// Opaque: brokers differ in its form, and it may be the name of an ordinary queue.
     pub(super) reply_to: Option<ShortStr>,
     pub(super) correlation_id: Option<ShortStr>,
@@ -37,42 +41,64 @@ pub enum Answer {
 
 impl Responder {
     /// Answers a request: writes the reply, if anybody waits for one, and then acknowledges.
+    ///
+    /// One exception: a request that was delivered before is acknowledged first. Up to RabbitMQ
+    /// 4.0 a forged reply address ends the connection of whoever replies to it, and the request
+    /// would go on to do so to every other server.
+    ///
+    /// A request whose channel has gone in the meantime is replied to on the queue's new one, and
+    /// not acknowledged: the broker has taken it back.
     pub fn answer(&mut self, now: Instant, pending: Pending, answer: Answer) {
-        self.running = self.running.saturating_sub(1);
+        let Pending { queue, generation, consumer, delivery_tag, redelivered, .. } = pending;
+        let Pending { reply_to, correlation_id, .. } = pending;
+        let Some(queue) = self.queues.get_mut(queue) else { return };
+        queue.answer(consumer);
+        let (channel, held) = (queue.channel, queue.generation == generation);
         let panicked = matches!(answer, Answer::Panic(_));
+        let settle = |connection: &mut Connection| match (held, panicked) {
+            (false, _) => Ok(()),
+            (true, true) => {
+                connection.send(channel, basic::Reject { delivery_tag, requeue: false })
+            }
+            (true, false) => connection.send(channel, basic::Ack { delivery_tag, multiple: false }),
+        };
+
+        if redelivered {
+            // After the end of the connection there is nothing to acknowledge.
+            let _ = settle(&mut self.connection);
+        }
         let (reply, fault) = match answer {
-            Answer::Reply(reply) => self.within_limits(reply),
+            Answer::Reply(reply) => (reply, false),
             Answer::Fault(fault) => (fault.into_reply(), true),
             Answer::Panic(message) => (Fault::new(Fault::PANIC, message).into_reply(), true),
         };
-        let counter = if fault { &mut self.stats.faults } else { &mut self.stats.replies };
-        *counter = counter.saturating_add(1);
-        if panicked {
-            self.stats.panics = self.stats.panics.saturating_add(1);
+        let (reply, fault) = self.within_limits(reply, fault);
+        let sent = match reply_to {
+            Some(reply_to) => self.publish(channel, reply_to, correlation_id, reply, fault),
+            None => Sent::Nothing,
+        };
+        if !redelivered {
+            let _ = settle(&mut self.connection);
         }
 
-        let Pending { channel, delivery_tag, reply_to, correlation_id } = pending;
-        match reply_to {
-            Some(reply_to) => self.publish(channel, reply_to, correlation_id, reply),
-            None => self.stats.without_reply_to = self.stats.without_reply_to.saturating_add(1),
-        }
-        // After the end of the connection there is nothing to acknowledge: the request has gone
-        // back to its queue.
-        let _ = if panicked {
-            self.connection.send(channel, basic::Reject { delivery_tag, requeue: false })
-        } else {
-            self.connection.send(channel, basic::Ack { delivery_tag, multiple: false })
+        let counter = match sent {
+            Sent::Reply => &mut self.stats.replies,
+            Sent::Fault => &mut self.stats.faults,
+            Sent::Nothing => &mut self.stats.without_reply_to,
+            Sent::Failed => &mut self.stats.unsent,
         };
+        *counter = counter.saturating_add(1);
+        self.stats.panics = self.stats.panics.saturating_add(panicked.into());
         self.close_when_drained(now);
     }
 
-    fn within_limits(&self, reply: Reply) -> (Reply, bool) {
+    fn within_limits(&self, reply: Reply, fault: bool) -> (Reply, bool) {
         let (size, limit) = (reply.body.len(), self.max_reply_size);
         if size > limit {
             let message = format!("the reply has {size} octets, the server's limit is {limit}");
             return (Fault::new(Fault::REPLY_TOO_LARGE, message).into_reply(), true);
         }
-        (reply, false)
+        (reply, fault)
     }
 
     /// To the default exchange, not mandatory: up to RabbitMQ 4.1 a mandatory reply comes back
@@ -83,16 +109,40 @@ impl Responder {
         reply_to: ShortStr,
         correlation_id: Option<ShortStr>,
         reply: Reply,
-    ) {
+        fault: bool,
+    ) -> Sent {
         let publish = basic::Publish { routing_key: reply_to, ..basic::Publish::default() };
         let properties = reply_properties(reply.properties, correlation_id.clone());
-        let sent = self.connection.publish(channel, publish.clone(), properties, &reply.body);
-        if let Err(misuse) = sent {
-            let fault = Fault::new(Fault::INVALID_REPLY, format!("{misuse}")).into_reply();
-            let properties = reply_properties(fault.properties, correlation_id);
-            let _ = self.connection.publish(channel, publish, properties, &fault.body);
+        let problem = match check(&properties) {
+            Err(problem) => String::from(problem),
+            Ok(()) => {
+                let sent =
+                    self.connection.publish(channel, publish.clone(), properties, &reply.body);
+                match sent {
+                    Ok(()) => return if fault { Sent::Fault } else { Sent::Reply },
+                    Err(misuse @ Misuse::FrameTooLarge { .. }) => format!("{misuse}"),
+                    Err(_) => return Sent::Failed,
+                }
+            }
+        };
+        let fault = Fault::new(Fault::INVALID_REPLY, problem).into_reply();
+        let properties = reply_properties(fault.properties, correlation_id);
+        match self.connection.publish(channel, publish, properties, &fault.body) {
+            Ok(()) => Sent::Fault,
+            Err(_) => Sent::Failed,
         }
     }
+}
+
+/// What has become of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    Reply,
+    Fault,
+    /// Nobody waits for it.
+    Nothing,
+    /// The channel or the connection is gone.
+    Failed,
 }
 
 /// The properties that make it the reply, less those that the broker would close the channel over
@@ -106,9 +156,6 @@ fn reply_properties(
     properties.delivery_mode.get_or_insert(1);
     properties.user_id = None;
     properties.reply_to = properties.reply_to.filter(|reply_to| *reply_to != REPLY_TO);
-    properties.expiration = properties
-        .expiration
-        .filter(|time| time.len() < 12 && time.as_bytes().iter().all(u8::is_ascii_digit))
-        .filter(|time| !time.is_empty());
+    properties.expiration = properties.expiration.filter(is_time_to_live);
     properties
 }

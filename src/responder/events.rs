@@ -6,9 +6,11 @@ use core::task::Waker;
 
 use leveret_codec::{Method, ReplyCode, basic, channel as channel_method};
 
-use super::{Arrived, Pending, Queue, QueueState, Responder};
+use super::queue::State;
+use super::{Arrived, Pending, Queue, Responder};
 use crate::connection::{Connection, Content, Event, Misuse, Violation};
 use crate::engine::Engine;
+use crate::observers::Observers;
 use crate::{Instant, Request, SessionError};
 
 impl Engine for Responder {
@@ -29,29 +31,56 @@ impl Engine for Responder {
             }
         }
         if self.connection.is_finished() {
-            self.wake.append(&mut self.observers);
+            self.observers.change(&mut self.wake);
         }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.connection.handle_timeout(now);
+        self.process(now);
+        self.resume(now);
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let rests = self.queues.iter().filter_map(Queue::rested_at);
+        rests.chain(self.connection.poll_timeout()).min()
     }
 
     /// A request that has arrived. Its answer is awaited from now on.
     fn poll_work(&mut self) -> Option<Arrived> {
-        let arrived = self.arrived.pop_front()?;
-        self.running = self.running.saturating_add(1);
+        let has_room =
+            |arrived: &Arrived| self.queues.get(arrived.queue).is_some_and(Queue::has_room);
+        let next = self.arrived.iter().position(has_room)?;
+        let arrived = self.arrived.remove(next)?;
+        let queue = self.queues.get_mut(arrived.queue)?;
+        queue.arrived = queue.arrived.saturating_sub(1);
+        queue.running = queue.running.saturating_add(1);
         Some(arrived)
     }
 
     fn take_wakers(&mut self, wake: &mut Vec<Waker>) {
         wake.append(&mut self.wake);
     }
+
+    fn observers(&mut self) -> &mut Observers {
+        &mut self.observers
+    }
 }
 
 impl Responder {
     fn handle_event(&mut self, now: Instant, event: Event) -> Result<(), Violation> {
         match event {
-            Event::Opened => self.open_channels(now),
+            // Read together with the end of its channel, of which the next event tells.
+            Event::Method { channel, .. } | Event::Content { channel, .. }
+                if !self.connection.is_channel_open(channel) => {}
+            Event::Opened => {
+                for index in 0..self.queues.len() {
+                    self.try_with(now, index, Queue::open);
+                }
+            }
             Event::ChannelOpened { channel } => {
-                if let Err(misuse) = self.begin(channel, QueueState::Opening) {
-                    self.end(now, Err(misuse.into()));
+                if let Some(index) = self.queue_on(channel) {
+                    self.try_with(now, index, Queue::begin);
                 }
             }
             Event::ChannelClosed { channel, close: Some(close) } => {
@@ -60,39 +89,41 @@ impl Responder {
             Event::Method { channel, method } => return self.handle_method(now, channel, method),
             Event::Content { channel, content } => return self.handle_content(channel, content),
             Event::Closed(result) => self.end(now, result.map_err(SessionError::from)),
-            // Replies that cannot be read by the broker now wait in the socket, and the prefetch
-            // bounds how many there are.
-            Event::Blocked { .. }
-            | Event::Unblocked
-            | Event::Flow { .. }
-            | Event::ChannelClosed { .. }
-            | Event::SecretUpdated => {}
+            // Replies wait in the socket meanwhile, and the prefetch bounds how many there are.
+            Event::Blocked { reason } => self.blocked = Some(reason),
+            Event::Unblocked => self.blocked = None,
+            Event::Flow { .. } | Event::ChannelClosed { .. } | Event::SecretUpdated => {}
         }
         Ok(())
     }
 
-    fn open_channels(&mut self, now: Instant) {
-        for queue in &mut self.queues {
-            match self.connection.open_channel() {
-                Ok(channel) => queue.channel = channel,
-                Err(misuse) => return self.end(now, Err(misuse.into())),
+    /// Does something with a queue that needs the connection.
+    fn try_with(
+        &mut self,
+        now: Instant,
+        index: usize,
+        act: impl FnOnce(&mut Queue, &mut Connection) -> Result<(), Misuse>,
+    ) {
+        let Some(queue) = self.queues.get_mut(index) else { return };
+        match act(queue, &mut self.connection) {
+            // Where the connection or the channel has ended meanwhile, the event that says so
+            // follows.
+            Ok(()) | Err(Misuse::NotOpen | Misuse::ChannelNotOpen(_)) => {}
+            Err(misuse) => self.end(now, Err(misuse.into())),
+        }
+    }
+
+    /// Begins anew with queues that have rested.
+    fn resume(&mut self, now: Instant) {
+        for index in 0..self.queues.len() {
+            match self.queues.get(index).map(|queue| queue.state) {
+                Some(State::Resting { until, with_channel }) if until <= now => {
+                    let act = if with_channel { Queue::begin } else { Queue::open };
+                    self.try_with(now, index, act);
+                }
+                _ => {}
             }
         }
-    }
-
-    /// Declares the queue and consumes from it, without waiting in between: the channel does one
-    /// after the other, and closes over the first that fails.
-    fn begin(&mut self, channel: u16, from: QueueState) -> Result<(), Misuse> {
-        let Some(queue) = self.queues.iter_mut().find(|queue| queue.channel == channel) else {
-            return Ok(());
-        };
-        if queue.state == from {
-            queue.state = QueueState::Declaring;
-            self.connection.send(channel, queue.options.declare())?;
-            self.connection.send(channel, queue.options.qos())?;
-            self.connection.send(channel, queue.options.consume())?;
-        }
-        Ok(())
     }
 
     fn handle_method(
@@ -101,39 +132,37 @@ impl Responder {
         channel: u16,
         method: Method,
     ) -> Result<(), Violation> {
-        let Some(queue) = self.queue_on(channel) else { return Err(unasked(&method)) };
+        let index = self.queue_on(channel);
+        let Some(queue) = index.and_then(|index| self.queues.get_mut(index)) else {
+            return Err(unasked(&method));
+        };
         match (queue.state, method) {
-            (QueueState::Declaring, Method::QueueDeclareOk(_)) => {
-                queue.state = QueueState::Limiting;
-            }
-            (QueueState::Limiting, Method::BasicQosOk(_)) => queue.state = QueueState::Consuming,
-            (QueueState::Consuming, Method::BasicConsumeOk(consume_ok)) => {
-                queue.state = QueueState::Serving;
-                queue.consumer_tag = consume_ok.consumer_tag;
-                self.wake.append(&mut self.observers);
+            (State::Declaring, Method::QueueDeclareOk(_)) => queue.state = State::Limiting,
+            (State::Limiting, Method::BasicQosOk(_)) => queue.state = State::Consuming,
+            (State::Consuming, Method::BasicConsumeOk(consume_ok)) => {
+                queue.serve(now, consume_ok.consumer_tag.detached());
                 if self.draining {
-                    self.shutdown(now);
+                    queue.cancel(&mut self.connection);
                 }
+                self.observers.change(&mut self.wake);
             }
-            (QueueState::Serving, Method::BasicCancel(cancel))
+            (State::Serving, Method::BasicCancel(cancel))
                 if cancel.consumer_tag == queue.consumer_tag =>
             {
                 // The queue is gone. The broker takes no cancel-ok for this, up to 4.2.
                 self.stats.cancelled_by_broker = self.stats.cancelled_by_broker.saturating_add(1);
-                if let Err(misuse) = self.begin(channel, QueueState::Serving) {
-                    self.end(now, Err(misuse.into()));
-                }
+                let _ = queue.rest(now, true);
             }
             (
-                QueueState::Cancelling,
+                State::Cancelling,
                 Method::BasicCancelOk(basic::CancelOk { consumer_tag })
                 | Method::BasicCancel(basic::Cancel { consumer_tag, .. }),
             ) if consumer_tag == queue.consumer_tag => {
-                queue.state = QueueState::Cancelled;
+                queue.state = State::Cancelled;
                 self.close_when_drained(now);
             }
             // The answer to a cancel that crossed the broker's own.
-            (QueueState::Cancelled, Method::BasicCancelOk(_)) => {}
+            (State::Cancelled, Method::BasicCancelOk(_)) => {}
             (_, method) => return Err(unasked(&method)),
         }
         Ok(())
@@ -142,30 +171,35 @@ impl Responder {
     fn handle_content(&mut self, channel: u16, content: Content) -> Result<(), Violation> {
         let Content { method, properties, body } = content;
         let Method::BasicDeliver(deliver) = method else { return Err(unasked(&method)) };
-        let index = self.queues.iter().position(|queue| {
+        let serving = |queue: &Queue| {
             queue.channel == channel
-                && matches!(queue.state, QueueState::Serving | QueueState::Cancelling)
+                && matches!(queue.state, State::Serving | State::Cancelling)
                 && queue.consumer_tag == deliver.consumer_tag
-        });
-        let Some(queue) = index else {
+        };
+        let found = self.queues.iter_mut().enumerate().find(|(_, queue)| serving(queue));
+        let Some((index, queue)) = found else {
             let text = "basic.deliver for a consumer that does not exist";
             return Err(Violation::new(ReplyCode::COMMAND_INVALID, text));
         };
+        queue.deliver()?;
         self.stats.requests = self.stats.requests.saturating_add(1);
         self.stats.redelivered = self.stats.redelivered.saturating_add(deliver.redelivered.into());
         self.arrived.push_back(Arrived {
-            queue,
+            queue: index,
             pending: Pending {
-                channel,
+                queue: index,
+                generation: queue.generation,
+                consumer: queue.consumer,
                 delivery_tag: deliver.delivery_tag,
+                redelivered: deliver.redelivered,
                 reply_to: properties.reply_to.clone().filter(|address| !address.is_empty()),
                 correlation_id: properties.correlation_id.clone(),
             },
             request: Request {
                 body,
                 properties,
-                exchange: deliver.exchange,
-                routing_key: deliver.routing_key,
+                exchange: deliver.exchange.detached(),
+                routing_key: deliver.routing_key.detached(),
                 redelivered: deliver.redelivered,
             },
         });
@@ -173,17 +207,28 @@ impl Responder {
     }
 
     /// The broker refuses the queue, or an answer. What it has not seen acknowledged, it delivers
-    /// again.
+    /// again: to others, or to us when the queue is consumed anew.
     fn handle_channel_closed(&mut self, now: Instant, closed: u16, close: &channel_method::Close) {
-        let Some(queue) = self.queue_on(closed) else { return };
-        let queue = queue.options.name();
+        let index = self.queue_on(closed);
+        let Some(queue) = index.and_then(|index| self.queues.get_mut(index)) else { return };
+        let goes_on = queue.rest(now, false);
+        queue.channel = 0;
+        self.arrived.retain(|arrived| Some(arrived.queue) != index);
+        if self.draining && goes_on {
+            queue.state = State::Cancelled;
+            return self.close_when_drained(now);
+        }
+        if goes_on {
+            self.stats.channels_closed = self.stats.channels_closed.saturating_add(1);
+            return;
+        }
         let (code, text) = (close.reply_code, close.reply_text.to_string());
-        let method = (close.class_id, close.method_id);
+        let (queue, method) = (queue.name(), (close.class_id, close.method_id));
         self.end(now, Err(SessionError::Queue { queue, code, text, method }));
     }
 
-    fn queue_on(&mut self, channel: u16) -> Option<&mut Queue> {
-        self.queues.iter_mut().find(|queue| queue.channel == channel)
+    fn queue_on(&self, channel: u16) -> Option<usize> {
+        self.queues.iter().position(|queue| queue.channel == channel && channel != 0)
     }
 }
 

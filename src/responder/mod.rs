@@ -3,48 +3,52 @@
 //! Each queue has a channel of its own, so that an error on one leaves the others alone:
 //!
 //! ```text
-//!            open-ok: send declare, qos, consume
-//!   Opening ────────────────────────────────────▶ Declaring ──▶ Limiting ──▶ Consuming ──▶ Serving
-//!                                                     ▲  declare-ok     qos-ok    consume-ok │  │
-//!                                                     └──── cancel from the broker ──────────┘  │
-//!                                                       (its queue is gone: declare again)      ▼
-//!                                       Cancelled ◀──────────────────────────────────── Cancelling
-//!                                                             cancel-ok                (shutdown)
+//!             open-ok: declare, qos, consume
+//!   Opening ─────────────────────────────────▶ Declaring ──▶ Limiting ──▶ Consuming ──▶ Serving
+//!      ▲                                        ▲      declare-ok   qos-ok     consume-ok  │ │
+//!      │ channel closed by the broker: anew     │ cancelled by the broker: anew           │ │
+//!      └──────────────────────── Resting ───────┴──────────────────────────────────────────┘ │
+//!                                                                                  shutdown: │
+//!                              Cancelled ◀───────────────────── Cancelling ◀──────── cancel ─┘
+//!                                              cancel-ok
 //! ```
 //!
-//! A request is handed out once, with the [`Pending`] that leads its answer back. The reply is
-//! written before the request is acknowledged, so a request whose server dies goes to another.
+//! A request is handed out once, with the [`Pending`] that leads its answer back, and no more at a
+//! time than the prefetch says. The reply is written before the request is acknowledged, so a
+//! request whose server dies goes to another.
 
 mod answer;
 mod events;
+mod queue;
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::task::{Context, Poll, Waker};
+use core::task::{Poll, Waker};
 
-use leveret_codec::{FieldTable, ShortStr, basic, queue as queue_method};
-
+use self::queue::{Queue, State};
 use crate::connection::{Config, Connection};
 use crate::engine::Engine;
+use crate::observers::Observers;
 use crate::{Instant, Request, SessionError};
 
 pub use self::answer::{Answer, Pending};
+pub use self::queue::QueueOptions;
 
 /// The server's engine. See the [module](self) for the states of its queues.
 #[derive(Debug)]
 pub struct Responder {
     connection: Connection,
     queues: Vec<Queue>,
-    max_reply_size: usize,
-    /// Requests that nobody has taken yet.
+    /// Requests that nobody has taken yet, in the order they came.
     arrived: VecDeque<Arrived>,
-    /// Requests that were handed out and not answered.
-    running: usize,
+    max_reply_size: usize,
     draining: bool,
+    /// The broker has an alarm on, and does not read our replies.
+    blocked: Option<String>,
     stats: ServerStats,
     wake: Vec<Waker>,
-    observers: Vec<Waker>,
+    observers: Observers,
     ended: Option<Result<(), SessionError>>,
 }
 
@@ -57,45 +61,6 @@ pub struct Arrived {
     pub request: Request,
     /// To be handed back with the answer.
     pub pending: Pending,
-}
-
-/// A queue to serve.
-#[derive(Debug, Clone)]
-pub struct QueueOptions {
-    /// Its name.
-    pub name: ShortStr,
-    /// Whether it is only checked, and must exist already. The rest is then ignored.
-    pub passive: bool,
-    /// Whether it survives a restart of the broker.
-    pub durable: bool,
-    /// Whether it belongs to this connection and ends with it.
-    pub exclusive: bool,
-    /// Whether it is deleted when its last consumer has gone.
-    pub auto_delete: bool,
-    /// x-queue-type, x-message-ttl, x-dead-letter-exchange and the like.
-    pub arguments: FieldTable,
-    /// The most requests at a time, and so the most handlers that run at a time. 0 is no limit.
-    pub prefetch: u16,
-}
-
-#[derive(Debug)]
-struct Queue {
-    options: QueueOptions,
-    channel: u16,
-    state: QueueState,
-    consumer_tag: ShortStr,
-}
-
-/// Named by what is under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum QueueState {
-    Opening,
-    Declaring,
-    Limiting,
-    Consuming,
-    Serving,
-    Cancelling,
-    Cancelled,
 }
 
 /// What a server has done so far, and is doing.
@@ -114,8 +79,12 @@ pub struct ServerStats {
     pub panics: u64,
     /// Requests without a reply address: run, and not answered.
     pub without_reply_to: u64,
+    /// Answers that came when the connection or the channel was gone: not sent.
+    pub unsent: u64,
     /// Consumers that the broker has cancelled, and that were made anew.
     pub cancelled_by_broker: u64,
+    /// Channels that the broker has closed, and that were made anew.
+    pub channels_closed: u64,
     /// Requests whose handlers run at this moment.
     pub running: usize,
 }
@@ -131,22 +100,16 @@ impl Responder {
         max_reply_size: usize,
         now: Instant,
     ) -> Self {
-        let queues = queues.into_iter().map(|options| Queue {
-            options,
-            channel: 0,
-            state: QueueState::Opening,
-            consumer_tag: ShortStr::EMPTY,
-        });
         Self {
             connection: Connection::new(config, now),
-            queues: queues.collect(),
-            max_reply_size,
+            queues: queues.into_iter().map(Queue::new).collect(),
             arrived: VecDeque::new(),
-            running: 0,
+            max_reply_size,
             draining: false,
+            blocked: None,
             stats: ServerStats::default(),
             wake: Vec::new(),
-            observers: Vec::new(),
+            observers: Observers::default(),
             ended: None,
         }
     }
@@ -160,12 +123,7 @@ impl Responder {
         }
         self.draining = true;
         for queue in &mut self.queues {
-            if queue.state == QueueState::Serving {
-                let consumer_tag = queue.consumer_tag.clone();
-                let cancel = basic::Cancel { consumer_tag, nowait: false };
-                let _ = self.connection.send(queue.channel, cancel);
-                queue.state = QueueState::Cancelling;
-            }
+            queue.cancel(&mut self.connection);
         }
         self.close_when_drained(now);
     }
@@ -177,91 +135,54 @@ impl Responder {
         self.process(now);
     }
 
+    // ------------------------------------------------------------------ what is known
+
     /// `Ready(Ok)` once every queue is consumed from, `Ready(Err)` if that failed.
-    pub fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SessionError>> {
+    pub fn readiness(&self) -> Poll<Result<(), SessionError>> {
         match &self.ended {
             Some(result) => Poll::Ready(result.clone()),
-            None if self.queues.iter().all(|queue| queue.state == QueueState::Serving) => {
+            None if self.queues.iter().all(|queue| queue.state == State::Serving) => {
                 Poll::Ready(Ok(()))
             }
-            None => self.observe(context),
+            None => Poll::Pending,
         }
     }
 
-    /// How the session ended, once it has.
-    pub fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SessionError>> {
+    /// How the session ended, once it has and nothing more is to be expected of the connection.
+    pub fn end_result(&self) -> Poll<Result<(), SessionError>> {
         match &self.ended {
             Some(result) if self.connection.is_finished() => Poll::Ready(result.clone()),
-            _ => self.observe(context),
+            _ => Poll::Pending,
         }
     }
 
-    // ------------------------------------------------------------------ what is known
+    /// Why the broker does not read replies at the moment.
+    pub fn blocked(&self) -> Option<&str> {
+        self.blocked.as_deref()
+    }
 
     /// How it goes.
     pub fn stats(&self) -> ServerStats {
-        ServerStats { running: self.running, ..self.stats }
+        let running = self.queues.iter().map(|queue| queue.running);
+        ServerStats { running: running.fold(0, usize::saturating_add), ..self.stats }
     }
 
     // ------------------------------------------------------------------ inside
 
-    fn observe<T>(&mut self, context: &Context<'_>) -> Poll<T> {
-        if !self.observers.iter().any(|waker| waker.will_wake(context.waker())) {
-            self.observers.push(context.waker().clone());
-        }
-        Poll::Pending
-    }
-
     fn close_when_drained(&mut self, now: Instant) {
-        let consuming = |queue: &Queue| queue.state != QueueState::Cancelled;
-        let idle = self.running == 0 && self.arrived.is_empty();
-        if self.draining && idle && !self.queues.iter().any(consuming) {
+        if self.draining && self.queues.iter().all(Queue::is_drained) {
             self.connection.close(now);
         }
     }
 
     fn end(&mut self, now: Instant, result: Result<(), SessionError>) {
         self.ended.get_or_insert(result);
+        // They cannot be acknowledged any more, and are delivered to another server.
+        self.arrived.clear();
         self.connection.close(now);
-        self.wake.append(&mut self.observers);
+        self.observers.change(&mut self.wake);
     }
 }
 
-impl QueueOptions {
-    /// A durable queue, with a prefetch of 128.
-    pub fn new(name: ShortStr) -> Self {
-        Self {
-            name,
-            passive: false,
-            durable: true,
-            exclusive: false,
-            auto_delete: false,
-            arguments: FieldTable::EMPTY,
-            prefetch: 128,
-        }
-    }
-
-    fn declare(&self) -> queue_method::Declare {
-        queue_method::Declare {
-            queue: self.name.clone(),
-            passive: self.passive,
-            durable: self.durable,
-            exclusive: self.exclusive,
-            auto_delete: self.auto_delete,
-            nowait: false,
-            arguments: self.arguments.clone(),
-        }
-    }
-
-    fn qos(&self) -> basic::Qos {
-        basic::Qos { prefetch_size: 0, prefetch_count: self.prefetch, global: false }
-    }
-
-    fn consume(&self) -> basic::Consume {
-        basic::Consume { queue: self.name.clone(), ..basic::Consume::default() }
-    }
-
-    fn name(&self) -> String {
-        alloc::string::ToString::to_string(&self.name)
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -93,7 +93,7 @@ async fn item_12_headers_of_every_type_survive_the_broker() {
         FieldValue::F32(0.5),
         FieldValue::F64(-0.25),
         FieldValue::Decimal { scale: 2, unscaled: 314 },
-        FieldValue::from("text"),
+        FieldValue::try_from("text").unwrap(),
         FieldValue::ByteArray(LongStr::new(&[0, 255][..]).unwrap()),
         FieldValue::Array(array),
         FieldValue::Timestamp(1_700_000_000),

@@ -18,7 +18,7 @@ async fn a_server_may_not_declare_its_queue() {
     let user = User::with_permissions(&broker, ["^$", ".*", ".*"]);
     let name = unique("forbidden").to_string();
     let error =
-        Server::builder(&user.url()).handle(Queue::new(&name), echo).start().await.unwrap_err();
+        Server::builder(user.url()).handle(Queue::new(&name), echo).start().await.unwrap_err();
 
     let verb = if broker.at_least(4, 0) { "configure access" } else { "access" };
     let words = format!(

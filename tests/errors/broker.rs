@@ -116,7 +116,7 @@ async fn a_body_above_the_limit_of_the_broker() {
         .start()
         .await
         .unwrap();
-    let client = Client::builder(&url()).max_body_size(u64::MAX).connect().await.unwrap();
+    let client = Client::builder(url()).max_body_size(u64::MAX).connect().await.unwrap();
 
     let result = client.call(&name, vec![7; SIZE]).await;
     if broker.at_least(4, 0) {

@@ -28,7 +28,7 @@ async fn nobody_answers_in_time() {
         hear_goodbye(wire).await;
     })
     .await;
-    let client = Client::builder(&fake.url()).timeout(TIMEOUT).connect().await.unwrap();
+    let client = Client::builder(fake.url()).timeout(TIMEOUT).connect().await.unwrap();
     let error = within(BOUND, client.call("queue", "hello")).await.unwrap_err();
     assert_eq!(error, CallError::Timeout { timeout: TIMEOUT, written: true });
     assert_eq!(failure(&error), ("no reply within 200ms".to_owned(), Outcome::Unknown));
@@ -111,7 +111,7 @@ async fn the_client_is_closed_before_a_call_was_sent() {
 #[tokio::test]
 async fn a_client_does_not_show_its_password() {
     let fake = Fake::new(|stream| async { hear_goodbye(subscribed(stream).await).await }).await;
-    let builder = Client::builder(&fake.url());
+    let builder = Client::builder(fake.url());
     let shown_builder = format!("{builder:?}");
     let client = builder.connect().await.unwrap();
     for shown in [shown_builder, format!("{client:?}")] {

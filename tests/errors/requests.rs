@@ -94,7 +94,7 @@ async fn no_channel_is_left_for_a_call_on_its_own() {
 
 async fn connected() -> (Fake, Client) {
     let fake = Fake::new(|stream| async { hear_goodbye(subscribed(stream).await).await }).await;
-    let client = Client::builder(&fake.url()).max_body_size(1000).connect().await.unwrap();
+    let client = Client::builder(fake.url()).max_body_size(1000).connect().await.unwrap();
     (fake, client)
 }
 

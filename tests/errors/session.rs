@@ -176,7 +176,7 @@ async fn a_server_learns_that_its_connection_is_lost() {
         wire.hang_up();
     })
     .await;
-    let server = Server::builder(&fake.url())
+    let server = Server::builder(fake.url())
         .handle("queue", |request: Request| async { Ok(request.into_body()) })
         .start()
         .await

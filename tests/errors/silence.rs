@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use leveret::connection::ConnectionError;
-use leveret::{Client, ConnectError, Request, Server, SessionError};
+use leveret::{Client, ConnectError, Request, Server};
 use tokio::net::TcpStream;
 
 use super::seen::{within, without_address};
@@ -42,7 +41,7 @@ async fn the_broker_falls_silent_on_the_channel() {
         until_channel_open(stream).await.expect_end().await;
     })
     .await;
-    let connect = Client::builder(&fake.url()).connect_timeout(CONNECT_TIMEOUT).connect();
+    let connect = Client::builder(fake.url()).connect_timeout(CONNECT_TIMEOUT).connect();
     let error = within(BOUND, connect).await.unwrap_err();
     assert!(matches!(error, ConnectError::TimedOut { timeout: CONNECT_TIMEOUT, .. }), "{error:?}");
     assert_eq!(
@@ -69,7 +68,7 @@ async fn the_timeout_of_the_uri_holds() {
 #[tokio::test]
 async fn a_server_gives_up_too() {
     let fake = Fake::new(|stream| async { until_start_ok(stream).await.expect_end().await }).await;
-    let start = Server::builder(&fake.url())
+    let start = Server::builder(fake.url())
         .connect_timeout(CONNECT_TIMEOUT)
         .handle("queue", |request: Request| async { Ok(request.into_body()) })
         .start();
@@ -105,7 +104,7 @@ where
     D: Future<Output = ()> + Send + 'static,
 {
     let fake = Fake::new(dialogue).await;
-    let connect = Client::builder(&fake.url()).connect_timeout(CONNECT_TIMEOUT).connect();
+    let connect = Client::builder(fake.url()).connect_timeout(CONNECT_TIMEOUT).connect();
     let error = within(BOUND, connect).await.unwrap_err();
     assert_eq!(without_address(&fake, &error), handshake_timeout_text(stage));
     match error {

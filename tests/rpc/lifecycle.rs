@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leveret::{CallError, Outcome, Queue, Request};
+use leveret::{CallError, Outcome, Queue, Request, SessionError};
 use tokio::sync::{Notify, mpsc};
 
 use crate::support::service::{client, echo, echo_server, queue, server};
@@ -78,7 +78,8 @@ async fn item_36_shutdown_is_bounded_and_the_request_is_redelivered() {
         async move { client.call(name, "again").await.unwrap() }
     });
     starts.recv().await.unwrap();
-    first.shutdown().await.unwrap();
+    let aborted = first.shutdown().await.unwrap_err();
+    assert_eq!(aborted, SessionError::HandlersAborted { handlers: 1 });
 
     let second = server()
         .handle(Queue::new(&name).passive(), |request: Request| async move {

@@ -20,11 +20,11 @@ pub(crate) fn queue(purpose: &str) -> (String, Queue) {
 }
 
 pub(crate) async fn client() -> Client {
-    Client::builder(&url()).connection_name("leveret test").connect().await.unwrap()
+    Client::builder(url()).connection_name("leveret test").connect().await.unwrap()
 }
 
 pub(crate) fn server() -> ServerBuilder {
-    Server::builder(&url()).connection_name("leveret test")
+    Server::builder(url()).connection_name("leveret test")
 }
 
 /// A server that answers with the request's body and content type; its queue's name.

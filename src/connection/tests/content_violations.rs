@@ -122,5 +122,8 @@ fn a_body_frame_beyond_frame_max() {
     dialogue.broker_sends(Frame::Body { channel: 1, payload: Bytes::from_static(&[0; 4088]) });
     dialogue.client_is_silent();
     dialogue.broker_sends(Frame::Body { channel: 1, payload: Bytes::from_static(&[0; 4089]) });
-    dialogue.ends_in_violation(ReplyCode::FRAME_ERROR, "a body frame beyond the frame-max of 4096");
+    dialogue.ends_in_violation(
+        ReplyCode::FRAME_ERROR,
+        "frame, octet 3: a payload of 4089 octets is announced, the limit is 4088",
+    );
 }

@@ -117,15 +117,17 @@ fn a_mechanism_is_a_whole_word() {
 }
 
 #[test]
-fn a_challenge_gets_the_same_response() {
+fn a_challenge_gets_the_same_response_once() {
     let mut dialogue = Dialogue::logged_in(Config::default());
-    for _ in 0..2 {
-        let challenge = LongStr::from_static("who?");
-        dialogue.broker_sends(on(0, connection::Secure { challenge }));
-        let response = Secret(LongStr::from_static("\0guest\0guest"));
-        dialogue.client_sends(on(0, connection::SecureOk { response }));
-    }
+    let challenge = LongStr::from_static("who?");
+    dialogue.broker_sends(on(0, connection::Secure { challenge: challenge.clone() }));
+    let response = Secret(LongStr::from_static("\0guest\0guest"));
+    dialogue.client_sends(on(0, connection::SecureOk { response }));
     dialogue.no_event();
+
+    dialogue.broker_sends(on(0, connection::Secure { challenge }));
+    let text = "connection.secure at the wrong moment or from the wrong side";
+    dialogue.ends_in_violation(ReplyCode::COMMAND_INVALID, text);
 }
 
 fn refusal() -> connection::Close {
@@ -152,9 +154,8 @@ fn the_same_code_at_another_time_is_no_refused_login() {
     let mut dialogue = Dialogue::open();
     dialogue.broker_sends(on(0, refusal()));
     dialogue.client_sends(on(0, connection::CloseOk {}));
-    dialogue.ends_with_text(
-        "the broker closed the connection: 403 ACCESS_REFUSED - Login was refused",
-    );
+    dialogue
+        .ends_with_text("the broker closed the connection: 403 ACCESS_REFUSED - Login was refused");
 }
 
 #[test]

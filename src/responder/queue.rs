@@ -1,0 +1,230 @@
+//! One queue of a server: how it is declared, how far it is, and its requests.
+
+use alloc::string::{String, ToString};
+use core::time::Duration;
+
+use leveret_codec::{FieldTable, ReplyCode, ShortStr, basic, queue as method};
+
+use crate::Instant;
+use crate::connection::{Connection, Misuse, Violation};
+
+/// A queue to serve.
+#[derive(Debug, Clone)]
+pub struct QueueOptions {
+    /// Its name.
+    pub name: ShortStr,
+    /// Whether it is only checked, and must exist already. The rest is then ignored.
+    pub passive: bool,
+    /// Whether it survives a restart of the broker.
+    pub durable: bool,
+    /// Whether it belongs to this connection and ends with it.
+    pub exclusive: bool,
+    /// Whether it is deleted when its last consumer has gone.
+    pub auto_delete: bool,
+    /// x-queue-type, x-message-ttl, x-dead-letter-exchange and the like.
+    pub arguments: FieldTable,
+    /// The most requests at a time, and so the most handlers that run at a time. 0 is no limit.
+    pub prefetch: u16,
+}
+
+impl QueueOptions {
+    /// A durable queue, with a prefetch of 128.
+    pub fn new(name: ShortStr) -> Self {
+        Self {
+            name,
+            passive: false,
+            durable: true,
+            exclusive: false,
+            auto_delete: false,
+            arguments: FieldTable::EMPTY,
+            prefetch: 128,
+        }
+    }
+
+    pub(super) fn declare(&self) -> method::Declare {
+        method::Declare {
+            queue: self.name.clone(),
+            passive: self.passive,
+            durable: self.durable,
+            exclusive: self.exclusive,
+            auto_delete: self.auto_delete,
+            nowait: false,
+            arguments: self.arguments.clone(),
+        }
+    }
+
+    pub(super) fn qos(&self) -> basic::Qos {
+        basic::Qos { prefetch_size: 0, prefetch_count: self.prefetch, global: false }
+    }
+
+    pub(super) fn consume(&self) -> basic::Consume {
+        basic::Consume { queue: self.name.clone(), ..basic::Consume::default() }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Queue {
+    options: QueueOptions,
+    pub(super) state: State,
+    pub(super) channel: u16,
+    /// Which of the channels that the queue has had: delivery tags of an earlier one mean nothing.
+    pub(super) generation: u32,
+    pub(super) consumer_tag: ShortStr,
+    /// Which of the consumers that the queue has had: the prefetch is each one's own.
+    pub(super) consumer: u32,
+    /// Deliveries to this consumer that are not acknowledged.
+    unacknowledged: usize,
+    /// How many requests nobody has taken yet.
+    pub(super) arrived: usize,
+    /// Requests that were handed out and not answered.
+    pub(super) running: usize,
+    serving_since: Option<Instant>,
+    /// Times in a row that it did not serve for long.
+    failures: u8,
+}
+
+/// Named by what is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Opening,
+    Declaring,
+    Limiting,
+    Consuming,
+    Serving,
+    /// Until then it is left alone: a quorum queue that is declared while it is being deleted
+    /// makes the broker close the connection.
+    Resting {
+        until: Instant,
+        with_channel: bool,
+    },
+    Cancelling,
+    Cancelled,
+}
+
+/// How long a queue rests the first time; each further time in a row, twice as long.
+const REST: Duration = Duration::from_millis(250);
+
+/// A queue that has served for so long has not failed in a row.
+const GOOD_LONG_TIME: Duration = Duration::from_secs(10);
+
+/// Failures in a row after which it is given up, with the whole server: by then it has rested for
+/// eight seconds in all.
+const MAX_FAILURES: u8 = 5;
+
+impl Queue {
+    pub(super) fn new(options: QueueOptions) -> Self {
+        Self {
+            options,
+            state: State::Opening,
+            channel: 0,
+            generation: 0,
+            consumer_tag: ShortStr::EMPTY,
+            consumer: 0,
+            unacknowledged: 0,
+            arrived: 0,
+            running: 0,
+            serving_since: None,
+            failures: 0,
+        }
+    }
+
+    pub(super) fn name(&self) -> String {
+        self.options.name.to_string()
+    }
+
+    fn prefetch(&self) -> usize {
+        self.options.prefetch.into()
+    }
+
+    pub(super) fn open(&mut self, connection: &mut Connection) -> Result<(), Misuse> {
+        self.channel = connection.open_channel()?;
+        self.state = State::Opening;
+        Ok(())
+    }
+
+    /// Declares the queue and consumes from it, without waiting in between: the channel does one
+    /// after the other, and closes over the first that fails.
+    pub(super) fn begin(&mut self, connection: &mut Connection) -> Result<(), Misuse> {
+        self.state = State::Declaring;
+        connection.send(self.channel, self.options.declare())?;
+        connection.send(self.channel, self.options.qos())?;
+        connection.send(self.channel, self.options.consume())
+    }
+
+    pub(super) fn serve(&mut self, now: Instant, consumer_tag: ShortStr) {
+        self.state = State::Serving;
+        self.serving_since = Some(now);
+        self.consumer_tag = consumer_tag;
+        self.consumer = self.consumer.wrapping_add(1);
+        self.unacknowledged = 0;
+    }
+
+    /// Takes no more requests, now or as soon as it can say so.
+    pub(super) fn cancel(&mut self, connection: &mut Connection) {
+        match self.state {
+            State::Serving => {
+                let consumer_tag = self.consumer_tag.clone();
+                // Where the connection has ended, that is told by itself.
+                let _ =
+                    connection.send(self.channel, basic::Cancel { consumer_tag, nowait: false });
+                self.state = State::Cancelling;
+            }
+            State::Resting { .. } => self.state = State::Cancelled,
+            _ => {}
+        }
+    }
+
+    /// The broker has ended the consumer, or the whole channel. Whether it is worth trying again:
+    /// a queue that never served is not.
+    pub(super) fn rest(&mut self, now: Instant, with_channel: bool) -> bool {
+        let Some(since) = self.serving_since else { return false };
+        let served_well = self.state == State::Serving && now.since(since) >= GOOD_LONG_TIME;
+        self.failures = if served_well { 1 } else { self.failures.saturating_add(1) };
+        if !with_channel {
+            // The broker gives these to others, or to us again.
+            self.arrived = 0;
+            self.generation = self.generation.wrapping_add(1);
+        }
+        let doublings = self.failures.saturating_sub(1).min(MAX_FAILURES);
+        let until = now.after(REST.saturating_mul(1u32.wrapping_shl(doublings.into())));
+        self.state = State::Resting { until, with_channel };
+        self.failures <= MAX_FAILURES
+    }
+
+    pub(super) fn rested_at(&self) -> Option<Instant> {
+        match self.state {
+            State::Resting { until, .. } => Some(until),
+            _ => None,
+        }
+    }
+
+    /// Counts a delivery. What is beyond the prefetch waits here, and a broker that goes on to
+    /// twice the prefetch does not know what it agreed to.
+    pub(super) fn deliver(&mut self) -> Result<(), Violation> {
+        let prefetch = self.prefetch();
+        if prefetch != 0 && self.unacknowledged >= prefetch.saturating_mul(2) {
+            let text = alloc::format!("twice as many deliveries as the prefetch of {prefetch}");
+            return Err(Violation::new(ReplyCode::COMMAND_INVALID, text));
+        }
+        self.unacknowledged = self.unacknowledged.saturating_add(1);
+        self.arrived = self.arrived.saturating_add(1);
+        Ok(())
+    }
+
+    /// Counts an answer to a delivery of this consumer or an earlier one.
+    pub(super) fn answer(&mut self, consumer: u32) {
+        self.running = self.running.saturating_sub(1);
+        if consumer == self.consumer {
+            self.unacknowledged = self.unacknowledged.saturating_sub(1);
+        }
+    }
+
+    /// Whether one more handler may run.
+    pub(super) fn has_room(&self) -> bool {
+        self.prefetch() == 0 || self.running < self.prefetch()
+    }
+
+    pub(super) fn is_drained(&self) -> bool {
+        self.state == State::Cancelled && self.running == 0 && self.arrived == 0
+    }
+}

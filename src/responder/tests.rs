@@ -1,0 +1,37 @@
+//! The responder in dialogue with a broker, in virtual time.
+
+#![allow(clippy::arithmetic_side_effects, reason = "an overflow fails the test")]
+
+mod answering;
+mod cancelled;
+mod delivering;
+mod dialogue;
+mod ending;
+mod limits;
+mod properties;
+mod refused;
+mod renewed;
+mod same_read;
+mod shutdown;
+mod starting;
+mod violations;
+mod wakers;
+
+use alloc::format;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::task::Poll;
+use core::time::Duration;
+
+use bytes::Bytes;
+use leveret_codec::{
+    BasicProperties, FieldTable, Frame, Method, ReplyCode, ShortStr, basic, channel, connection,
+    queue as queue_method,
+};
+
+use self::dialogue::*;
+use super::{Answer, Arrived, Pending, QueueOptions, Responder, ServerStats};
+use crate::connection::ConnectionError;
+use crate::engine::Engine;
+use crate::testing::*;
+use crate::{Fault, Reply, Request, SessionError};
