@@ -26,7 +26,7 @@ use leveret_codec::ShortStr;
 
 use self::calls::{Call, Calls, Phase};
 use self::deadlines::Deadlines;
-use crate::connection::{Config, Connection, ConnectionError};
+use crate::connection::{Config, Connection};
 use crate::engine::Engine;
 use crate::message::check;
 use crate::observers::Observers;
@@ -287,14 +287,9 @@ impl Requester {
     fn fail_pending(&mut self) {
         let Some(ended) = self.ended.clone() else { return };
         for id in self.calls.ids() {
-            // Where the close is ours, it goes out behind the requests.
-            let written = match &ended {
-                Err(SessionError::Connection(ConnectionError::ProtocolViolation { .. })) => {
-                    self.is_sent(id)
-                }
-                Err(SessionError::Connection(_)) => self.is_transmitted(id),
-                _ => self.is_sent(id),
-            };
+            // A close of our own goes out behind the requests.
+            let over = self.connection.is_finished();
+            let written = if over { self.is_transmitted(id) } else { self.is_sent(id) };
             self.resolve(id, Err(ended_error(&ended, written)));
         }
         self.waiting.clear();

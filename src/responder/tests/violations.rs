@@ -118,17 +118,19 @@ fn a_cancel_ok_for_another_consumer() {
 }
 
 #[test]
-fn more_deliveries_than_the_prefetch() {
+fn far_more_deliveries_than_the_prefetch() {
     let options = QueueOptions { prefetch: 3, ..queue("1") };
     let mut server = Server::serving_from(RABBITMQ, &[options]);
-    for delivery_tag in 1..=4 {
+    for delivery_tag in 1..=6 {
         server.delivers(1, delivery_tag, &asking(), "request");
+        server.engine_is_silent();
     }
+    server.delivers(1, 7, &asking(), "request");
     server.engine_sends(on(
         0,
         connection_close(
             ReplyCode::COMMAND_INVALID,
-            "COMMAND_INVALID - more than 3 deliveries at a time",
+            "COMMAND_INVALID - twice as many deliveries as the prefetch of 3",
         ),
     ));
 }
