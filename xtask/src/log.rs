@@ -43,7 +43,7 @@ fn complaints_in(log: &str) -> Vec<String> {
     let lines: Vec<&str> = log.lines().filter(complains).collect();
     // What is said at one moment by one process is one report.
     let reports = lines.chunk_by(|one, next| speaker(one) == speaker(next));
-    reports.filter(|report| !is_own_race(report)).flatten().map(|line| line.to_string()).collect()
+    reports.filter(|report| !is_own_race(report)).flatten().map(ToString::to_string).collect()
 }
 
 /// Time and process of a line: what comes before and after its level.
@@ -54,8 +54,7 @@ fn speaker(line: &str) -> Option<(&str, &str)> {
 }
 
 /// RabbitMQ 3.10 reports once in some hundred connections that the supervisor of their channels
-/// met one that was already shutting down. No client is named, and the same happens to clients that
-/// close their channels first: both ends are closed in good order.
+/// met one that was already shutting down. It names no client and blames none.
 fn is_own_race(report: &[&str]) -> bool {
     ["rabbit_channel_sup_sup}", "errorContext: shutdown_error", "reason: shutdown"]
         .iter()
