@@ -134,10 +134,17 @@ async fn the_broker_is_silent_for_two_heartbeats() {
     let url = format!("{}/%2f?heartbeat=1", fake.url());
     let client = Client::connect(&url).await.unwrap();
     let error = client.call("queue", "hello").await.unwrap_err();
-    let cause = ConnectionError::HeartbeatTimeout { seconds: 2 }.into();
-    assert_eq!(error, CallError::Disconnected { written: true, cause });
-    let words = "the peer has been silent for 2 s, twice the heartbeat: taken for dead";
-    assert_eq!(failure(&error), (words.to_owned(), Outcome::Unknown));
+    let CallError::Disconnected { written: true, cause: SessionError::Connection(cause) } = &error
+    else {
+        panic!("{error:?}")
+    };
+    // A machine with other things to do may look a little later.
+    let ConnectionError::HeartbeatTimeout { seconds: seconds @ 2..=5 } = cause else {
+        panic!("{cause:?}")
+    };
+    let words =
+        format!("the peer has been silent for {seconds} s, twice the heartbeat: taken for dead");
+    assert_eq!(failure(&error), (words, Outcome::Unknown));
     fake.finish().await;
 }
 
