@@ -94,6 +94,15 @@ impl FieldTable {
         Ok(())
     }
 
+    /// Takes a field out, every one of that name.
+    pub fn remove(&mut self, name: &str) {
+        let mut fields = BytesMut::with_capacity(self.fields.len());
+        for (kept, value) in self.iter().filter(|(kept, _)| *kept != *name) {
+            write_field(&kept, &value, &mut fields);
+        }
+        self.fields = fields.freeze();
+    }
+
     /// The first field of that name.
     pub fn get(&self, name: &str) -> Option<FieldValue> {
         self.iter().find(|(found, _)| *found == name).map(|(_, value)| value)
@@ -111,6 +120,20 @@ impl FieldTable {
         })
     }
 
+    /// The type octets of the fields in their order, as they came: `s` and `U`, `l` and `L` are one
+    /// [`FieldValue`] each, and not the same to every peer.
+    pub fn types(&self) -> impl Iterator<Item = u8> {
+        let mut rest = self.fields.clone();
+        core::iter::from_fn(move || {
+            let mut reader = Reader::new("field table", &rest);
+            ShortStr::decode(&mut reader).ok()?;
+            let octet = reader.peek()?;
+            read_value(&mut reader, Self::MAX_DEPTH).ok()?;
+            rest = reader.into_rest();
+            Some(octet)
+        })
+    }
+
     /// Whether there are no fields.
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty()
@@ -119,6 +142,16 @@ impl FieldTable {
     /// The size on the wire in octets, without the length in front.
     pub fn encoded_len(&self) -> usize {
         self.fields.len()
+    }
+
+    /// A table of fields as on the wire, without the length in front.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if the octets are no fields.
+    pub fn from_fields(fields: Bytes) -> Result<Self, DecodeError> {
+        let levels =
+            levels(Reader::new("field table", &fields), Self::MAX_DEPTH.saturating_sub(1))?;
+        Ok(Self { fields, levels })
     }
 
     /// The same table with its octets in memory of their own, so that keeping it does not keep the
@@ -141,14 +174,19 @@ impl FieldTable {
     pub(crate) fn read(reader: &mut Reader<'_>, budget: u8) -> Result<Self, DecodeError> {
         let budget = reader.descend(budget)?;
         let fields = reader.long_octets()?;
-        let mut inner = reader.within(&fields);
-        let mut levels = 0;
-        while !inner.is_empty() {
-            let (_, value) = read_field(&mut inner, budget)?;
-            levels = value.depth().max(levels);
-        }
+        let levels = levels(reader.within(&fields), budget)?;
         Ok(Self { fields, levels })
     }
+}
+
+/// Reads all fields, for how deep they nest.
+fn levels(mut fields: Reader<'_>, budget: u8) -> Result<u8, DecodeError> {
+    let mut levels = 0;
+    while !fields.is_empty() {
+        let (_, value) = read_field(&mut fields, budget)?;
+        levels = value.depth().max(levels);
+    }
+    Ok(levels)
 }
 
 /// `field-value-pair = field-name field-value`

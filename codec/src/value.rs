@@ -218,6 +218,18 @@ impl FieldArray {
         })
     }
 
+    /// The type octets of the values in their order, as they came.
+    pub fn types(&self) -> impl Iterator<Item = u8> {
+        let mut rest = self.values.clone();
+        core::iter::from_fn(move || {
+            let mut reader = Reader::new("field array", &rest);
+            let octet = reader.peek()?;
+            read_value(&mut reader, FieldTable::MAX_DEPTH).ok()?;
+            rest = reader.into_rest();
+            Some(octet)
+        })
+    }
+
     /// Whether there are no values.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()

@@ -65,6 +65,11 @@ impl<'a> Reader<'a> {
         self.source.slice_ref(self.rest)
     }
 
+    /// The next octet, not taken.
+    pub(crate) fn peek(&self) -> Option<u8> {
+        self.rest.first().copied()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
