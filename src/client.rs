@@ -1,6 +1,7 @@
 //! [`Client`]: calls over one connection, from any number of tasks.
 
 use std::hash::{BuildHasher, Hasher};
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -8,6 +9,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use leveret_codec::{BasicProperties, FieldTable, FieldValue, ShortStr, TableError};
+
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::connect::{ConnectError, MAX_BODY_SIZE, Options};
 use crate::driver::Shared;
@@ -191,6 +194,28 @@ impl ClientBuilder {
     /// # Errors
     /// [`ConnectError`], as for [`Client::connect`].
     pub async fn connect(self) -> Result<Client, ConnectError> {
+        self.connect_with(Options::tcp).await
+    }
+
+    /// Logs in and subscribes over a stream that is there already, such as a tunnel or one end of
+    /// [`tokio::io::duplex`]. Of the URI, user, password, virtual host and parameters count.
+    ///
+    /// # Errors
+    /// [`ConnectError`], as for [`Client::connect`].
+    pub async fn connect_over<S>(self, stream: S) -> Result<Client, ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        self.connect_with(async |_: &Options| Ok(stream)).await
+    }
+
+    async fn connect_with<S>(
+        self,
+        stream: impl AsyncFnOnce(&Options) -> io::Result<S>,
+    ) -> Result<Client, ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         let mut options = Options::new(self.uri?)?;
         options.connect_timeout = self.connect_timeout.unwrap_or(options.connect_timeout);
         if let Some(name) = self.connection_name {
@@ -199,6 +224,7 @@ impl ClientBuilder {
         let prefix = random();
         let shared = options
             .connect(
+                stream,
                 |config, now| Requester::new(config, self.max_body_size, prefix, now),
                 |_, never| match never {},
                 async |shared: &Shared<Requester>| shared.wait(|it| it.readiness()).await,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leveret_codec::{LongStr, TooLong};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
@@ -123,10 +124,18 @@ impl Options {
         Ok(())
     }
 
-    /// Connects, lets the engine's driver loose on the socket, and waits until `ready`, all within
-    /// the connect timeout. The engine's work is done by `work`.
-    pub(crate) async fn connect<E, F>(
+    /// A socket to the broker's address.
+    pub(crate) async fn tcp(&self) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect((self.uri.host(), self.uri.port())).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    /// Gets a stream, lets the engine's driver loose on it, and waits until `ready`, all within the
+    /// connect timeout. The engine's work is done by `work`.
+    pub(crate) async fn connect<E, F, S>(
         mut self,
+        stream: impl AsyncFnOnce(&Self) -> io::Result<S>,
         engine: impl FnOnce(Config, Instant) -> E,
         work: F,
         ready: impl AsyncFnOnce(&Shared<E>) -> Result<(), SessionError>,
@@ -135,15 +144,15 @@ impl Options {
         E: Engine,
         E::Work: Send,
         F: FnMut(&Arc<Shared<E>>, E::Work) + Send + Unpin + 'static,
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let (address, limit) = (address(&self.uri), self.connect_timeout);
         let timed_out =
             |stage| ConnectError::TimedOut { address: address.clone(), timeout: limit, stage };
         let clock = Clock::start();
-        let stream = timeout(limit, TcpStream::connect((self.uri.host(), self.uri.port())))
+        let stream = timeout(limit, stream(&self))
             .await
             .map_err(|_| timed_out("when it was to be reached"))?
-            .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
             .map_err(|source| ConnectError::Unreachable { address: address.clone(), source })?;
 
         // The handshake has what is left, and says what it was waiting for if that is too little.

@@ -40,7 +40,7 @@ impl Clock {
         Instant::from_start(self.0.elapsed())
     }
 
-    fn at(self, instant: Instant) -> tokio::time::Instant {
+    pub(crate) fn at(self, instant: Instant) -> tokio::time::Instant {
         // What lies beyond the range of the system's clock is far enough at a year from now.
         let year = Duration::from_secs(365 * 24 * 60 * 60);
         let far = || self.0.checked_add(self.0.elapsed().saturating_add(year));

@@ -1,12 +1,14 @@
 //! [`Server`]: handlers for the requests in queues.
 
 use std::future::poll_fn;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -203,6 +205,28 @@ impl ServerBuilder {
     /// # Errors
     /// [`ConnectError`], which names the queue if the broker refuses one.
     pub async fn start(self) -> Result<Server, ConnectError> {
+        self.start_with(Options::tcp).await
+    }
+
+    /// Does the same over a stream that is there already, such as a tunnel or one end of
+    /// [`tokio::io::duplex`]. Of the URI, user, password, virtual host and parameters count.
+    ///
+    /// # Errors
+    /// [`ConnectError`], as for [`start`](Self::start).
+    pub async fn start_over<S>(self, stream: S) -> Result<Server, ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        self.start_with(async |_: &Options| Ok(stream)).await
+    }
+
+    async fn start_with<S>(
+        self,
+        stream: impl AsyncFnOnce(&Options) -> io::Result<S>,
+    ) -> Result<Server, ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         if self.queues.is_empty() {
             return Err(ConnectError::NoQueues);
         }
@@ -221,6 +245,7 @@ impl ServerBuilder {
         let handlers_running = running.clone();
         let shared = options
             .connect(
+                stream,
                 |config, now| Responder::new(config, queues, max_reply_size, now),
                 move |shared: &Arc<Shared<Responder>>, arrived: Arrived| {
                     if let Some(handler) = handlers.get(arrived.queue) {
