@@ -48,6 +48,8 @@
 
 extern crate alloc;
 
+#[cfg(feature = "broker")]
+pub mod broker;
 mod client;
 mod connect;
 pub mod connection;

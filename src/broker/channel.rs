@@ -1,0 +1,79 @@
+//! [`Channel`]: what the broker keeps of a channel.
+
+use alloc::collections::BTreeMap;
+
+use bytes::Bytes;
+use leveret_codec::{BasicProperties, ShortStr};
+
+use super::assembly::Assembly;
+use crate::Instant;
+
+/// A message in a queue, or on its way.
+#[derive(Debug, Clone)]
+pub(super) struct Message {
+    pub(super) exchange: ShortStr,
+    pub(super) routing_key: ShortStr,
+    pub(super) properties: BasicProperties,
+    pub(super) body: Bytes,
+    pub(super) redelivered: bool,
+    /// When it is not to be delivered any more.
+    pub(super) expires: Option<Instant>,
+    /// Its place in the queue's order, which it keeps when it comes back.
+    pub(super) position: u64,
+}
+
+impl Message {
+    /// What it takes to keep, roughly.
+    pub(super) fn octets(&self) -> usize {
+        const EACH: usize = 512;
+        self.body.len().saturating_add(EACH)
+    }
+}
+
+/// A delivery that awaits its acknowledgement.
+#[derive(Debug)]
+pub(super) struct Unacknowledged {
+    pub(super) queue: ShortStr,
+    /// Empty for one that was got.
+    pub(super) consumer_tag: ShortStr,
+    pub(super) message: Message,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Channel {
+    pub(super) assembly: Assembly,
+    /// We have sent `channel.close`, and drop everything but the answer.
+    pub(super) closing: bool,
+    /// Consumers by tag, each with its queue.
+    pub(super) consumers: BTreeMap<ShortStr, ShortStr>,
+    pub(super) reply_consumer: Option<ReplyConsumer>,
+    pub(super) unacknowledged: BTreeMap<u64, Unacknowledged>,
+    /// The delivery tag used last.
+    pub(super) delivery_tag: u64,
+    /// For consumers to come.
+    pub(super) prefetch: u16,
+    /// Publishes since `confirm.select`.
+    pub(super) confirms: Option<u64>,
+    /// The queue declared last, which an empty name means.
+    pub(super) last_queue: ShortStr,
+    /// The number that its addresses have in common.
+    pub(super) serial: u32,
+}
+
+/// Who gets the replies of this channel's requests.
+#[derive(Debug, Clone)]
+pub(super) struct ReplyConsumer {
+    pub(super) tag: ShortStr,
+    pub(super) address: ShortStr,
+}
+
+impl Channel {
+    pub(super) fn new(serial: u32) -> Self {
+        Self { serial, ..Self::default() }
+    }
+
+    pub(super) fn next_delivery_tag(&mut self) -> u64 {
+        self.delivery_tag = self.delivery_tag.saturating_add(1);
+        self.delivery_tag
+    }
+}

@@ -1,0 +1,255 @@
+//! Consumers, deliveries and their acknowledgement.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use leveret_codec::{ReplyCode, ShortStr, basic};
+
+use super::channel::{Message, Unacknowledged};
+use super::direct_reply::is_address;
+use super::node::{Node, SessionId};
+use super::permissions::Act;
+use super::queue::Consumer;
+use super::queues::count;
+use super::raise::{Raise, Raised, queue_in};
+use crate::Instant;
+use crate::message::REPLY_TO;
+
+impl Node {
+    pub(super) fn consume(
+        &mut self,
+        id: SessionId,
+        now: Instant,
+        number: u16,
+        consume: basic::Consume,
+    ) -> Raised {
+        if consume.queue == REPLY_TO {
+            return self.consume_replies(id, number, consume);
+        }
+        let name = self.named(id, number, &consume.queue)?;
+        let channel = self.channel(id, number)?;
+        if channel.consumers.contains_key(&consume.consumer_tag) {
+            let text = format!("attempt to reuse consumer tag '{}'", consume.consumer_tag);
+            return Err(Raise::connection(ReplyCode::NOT_ALLOWED, text));
+        }
+        let prefetch = channel.prefetch;
+        if is_address(&name) {
+            return self.refuse_address(id, number, &name, false);
+        }
+        self.permit_queue(id, Act::Read, &name)?;
+        let tag = match consume.consumer_tag {
+            tag if tag.is_empty() => self.random.name("amq.ctag-"),
+            tag => tag,
+        };
+        let described = queue_in(&self.host_name(id), &name);
+        let queue = self.existing(id, &name)?;
+        let taken = queue.consumers.iter().any(|consumer| consumer.exclusive);
+        if taken || (consume.exclusive && !queue.consumers.is_empty()) {
+            let text = format!("{described} in exclusive use");
+            return Err(Raise::channel(ReplyCode::ACCESS_REFUSED, text));
+        }
+        let priority = consume.arguments.get("x-priority").and_then(|value| value.as_i64());
+        queue.consumers.push_back(Consumer {
+            session: id,
+            channel: number,
+            tag: tag.clone(),
+            no_ack: consume.no_ack,
+            exclusive: consume.exclusive,
+            prefetch,
+            unacknowledged: 0,
+            priority: priority.unwrap_or_default(),
+        });
+        self.channel(id, number)?.consumers.insert(tag.clone(), name.clone());
+        self.answer(id, number, consume.nowait, basic::ConsumeOk { consumer_tag: tag })?;
+        let host = self.host_name(id);
+        self.dispatch(&host, &name, now);
+        Ok(())
+    }
+
+    /// A tag that nobody has is cancelled all the same.
+    pub(super) fn cancel(
+        &mut self,
+        id: SessionId,
+        now: Instant,
+        number: u16,
+        cancel: basic::Cancel,
+    ) -> Raised {
+        let host = self.host_name(id);
+        let tag = cancel.consumer_tag;
+        let channel = self.channel(id, number)?;
+        if let Some(consumer) = channel.reply_consumer.take_if(|consumer| consumer.tag == tag) {
+            self.addresses.remove(&consumer.address);
+        } else if let Some(queue) = channel.consumers.remove(&tag) {
+            self.remove_consumer(&host, &queue, id, number, &tag, now);
+        }
+        self.answer(id, number, cancel.nowait, basic::CancelOk { consumer_tag: tag })
+    }
+
+    /// A queue that deletes itself goes with its last consumer.
+    pub(super) fn remove_consumer(
+        &mut self,
+        host: &str,
+        name: &ShortStr,
+        id: SessionId,
+        number: u16,
+        tag: &ShortStr,
+        now: Instant,
+    ) {
+        let Some(queue) = self.queue_mut(host, name) else { return };
+        queue.consumers.retain(|consumer| !consumer.is(id, number, tag));
+        queue.use_now(now);
+        if queue.auto_delete && queue.consumers.is_empty() {
+            self.delete_queue(host, name);
+        }
+    }
+
+    /// Delivers what the queue has to who has room for it.
+    pub(super) fn dispatch(&mut self, host: &str, name: &ShortStr, now: Instant) {
+        self.expire_queue(host, name, now);
+        self.deliver_ready(host, name);
+    }
+
+    pub(super) fn deliver_ready(&mut self, host: &str, name: &ShortStr) {
+        while let Some(queue) = self.queue_mut(host, name)
+            && let Some((consumer, message)) = queue.next_delivery()
+        {
+            let (id, number, no_ack) = (consumer.session, consumer.channel, consumer.no_ack);
+            let tag = consumer.tag.clone();
+            if !no_ack {
+                consumer.unacknowledged = consumer.unacknowledged.saturating_add(1);
+            }
+            self.deliver(id, number, name, tag, no_ack, message);
+        }
+    }
+
+    fn deliver(
+        &mut self,
+        id: SessionId,
+        number: u16,
+        queue: &ShortStr,
+        consumer_tag: ShortStr,
+        no_ack: bool,
+        message: Message,
+    ) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(channel) = session.channels.get_mut(&number) else { return };
+        let delivery_tag = channel.next_delivery_tag();
+        let deliver = basic::Deliver {
+            consumer_tag: consumer_tag.clone(),
+            delivery_tag,
+            redelivered: message.redelivered,
+            exchange: message.exchange.clone(),
+            routing_key: message.routing_key.clone(),
+        };
+        let (properties, body) = (message.properties.clone(), message.body.clone());
+        if !no_ack {
+            let queue = queue.clone();
+            let unacknowledged = Unacknowledged { queue, consumer_tag, message };
+            channel.unacknowledged.insert(delivery_tag, unacknowledged);
+        }
+        session.send_content(number, deliver, &properties, &body);
+    }
+
+    pub(super) fn get(
+        &mut self,
+        id: SessionId,
+        now: Instant,
+        number: u16,
+        get: &basic::Get,
+    ) -> Raised {
+        let name = self.named(id, number, &get.queue)?;
+        if is_address(&name) {
+            return self.refuse_address(id, number, &name, true);
+        }
+        let host = self.host_name(id);
+        self.permit_queue(id, Act::Read, &name)?;
+        self.expire_queue(&host, &name, now);
+        let queue = self.existing(id, &name)?;
+        queue.use_now(now);
+        let Some(message) = queue.pop() else {
+            return self.answer(id, number, false, basic::GetEmpty {});
+        };
+        let message_count = count(queue.len());
+        let session = self.session(id)?;
+        let Some(channel) = session.channels.get_mut(&number) else { return Ok(()) };
+        let delivery_tag = channel.next_delivery_tag();
+        let ok = basic::GetOk {
+            delivery_tag,
+            redelivered: message.redelivered,
+            exchange: message.exchange.clone(),
+            routing_key: message.routing_key.clone(),
+            message_count,
+        };
+        let (properties, body) = (message.properties.clone(), message.body.clone());
+        if !get.no_ack {
+            let consumer_tag = ShortStr::EMPTY;
+            channel
+                .unacknowledged
+                .insert(delivery_tag, Unacknowledged { queue: name, consumer_tag, message });
+        }
+        session.send_content(number, ok, &properties, &body);
+        Ok(())
+    }
+
+    // ------------------------------------------------------------------ settling
+
+    /// Ends deliveries: acknowledged, put back, or refused.
+    pub(super) fn settle(
+        &mut self,
+        id: SessionId,
+        now: Instant,
+        number: u16,
+        delivery_tag: u64,
+        multiple: bool,
+        fate: Fate,
+    ) -> Raised {
+        let host = self.host_name(id);
+        let channel = self.channel(id, number)?;
+        let tags: Vec<u64> = match (delivery_tag, multiple) {
+            (0, true) => channel.unacknowledged.keys().copied().collect(),
+            (tag, true) => channel.unacknowledged.range(..=tag).map(|(tag, _)| *tag).collect(),
+            (tag, false) => channel.unacknowledged.get(&tag).map(|_| tag).into_iter().collect(),
+        };
+        if tags.is_empty() && (delivery_tag, multiple) != (0, true) {
+            return Err(Raise::precondition(format!("unknown delivery tag {delivery_tag}")));
+        }
+        let settled: Vec<Unacknowledged> =
+            tags.iter().filter_map(|tag| channel.unacknowledged.remove(tag)).collect();
+        let mut queues: Vec<ShortStr> = Vec::new();
+        for Unacknowledged { queue, consumer_tag, message } in settled.into_iter().rev() {
+            if let Some(found) = self.queue_mut(&host, &queue) {
+                let mut consumers = found.consumers.iter_mut();
+                if let Some(consumer) =
+                    consumers.find(|consumer| consumer.is(id, number, &consumer_tag))
+                {
+                    consumer.unacknowledged = consumer.unacknowledged.saturating_sub(1);
+                }
+                match fate {
+                    Fate::Acknowledged => {}
+                    Fate::Requeued => found.put_back(message),
+                    Fate::Refused => self.dead_letter(&host, &queue, now, message, "rejected"),
+                }
+            }
+            if !queues.contains(&queue) {
+                queues.push(queue);
+            }
+        }
+        for queue in queues {
+            self.dispatch(&host, &queue, now);
+        }
+        Ok(())
+    }
+
+    /// Puts everything unacknowledged back.
+    pub(super) fn recover(&mut self, id: SessionId, now: Instant, number: u16) -> Raised {
+        self.settle(id, now, number, 0, true, Fate::Requeued)
+    }
+}
+
+/// What becomes of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Acknowledged,
+    Requeued,
+    Refused,
+}

@@ -1,0 +1,62 @@
+//! Messages and queues whose time is over, and where refused messages go.
+
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use leveret_codec::ShortStr;
+
+use super::channel::Message;
+use super::node::Node;
+use crate::Instant;
+
+impl Node {
+    pub(super) fn expire(&mut self, host: &str, now: Instant) {
+        let names: Vec<ShortStr> =
+            self.hosts.get(host).into_iter().flat_map(|host| host.queues.keys().cloned()).collect();
+        for name in names {
+            self.expire_queue(host, &name, now);
+        }
+    }
+
+    pub(super) fn expire_queue(&mut self, host: &str, name: &ShortStr, now: Instant) {
+        let Some(queue) = self.queue_mut(host, name) else { return };
+        if queue.unused_until().is_some_and(|until| until <= now) {
+            return self.delete_queue(host, name);
+        }
+        for message in queue.take_expired(now) {
+            self.dead_letter(host, name, now, message, "expired");
+        }
+    }
+
+    /// A message that its queue is done with goes where the queue's arguments say, or nowhere. A
+    /// queue is the only place there is, so the exchange has to be the default one.
+    pub(super) fn dead_letter(
+        &mut self,
+        host: &str,
+        name: &ShortStr,
+        now: Instant,
+        mut message: Message,
+        reason: &'static str,
+    ) {
+        let Some(queue) = self.queue_mut(host, name) else { return };
+        let Some((exchange, key)) = queue.dead_letters().filter(|(to, _)| to.is_empty()) else {
+            return;
+        };
+        let target = key.unwrap_or_else(|| message.routing_key.clone());
+        let headers = message.properties.headers.get_or_insert_default();
+        // What does not fit into the headers is not told.
+        let _ = headers.insert("x-first-death-reason", reason);
+        if let Ok(queue) = leveret_codec::LongStr::try_from(name.to_string()) {
+            let _ = headers.insert("x-first-death-queue", queue);
+        }
+        message.properties.expiration = None;
+        message.expires = None;
+        message.redelivered = false;
+        message.exchange = exchange;
+        message.routing_key = target.clone();
+        // A queue that leads to itself would turn for ever.
+        if target != *name && self.queue_mut(host, &target).is_some() {
+            self.enqueue(host, &target, now, message);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! How channels and connections end, and what they give back.
+
+use alloc::vec::Vec;
+
+use leveret_codec::{ShortStr, channel as channel_method, connection as method};
+
+use super::node::{Node, SessionId};
+use super::raise::{Raise, Raised, reply_text};
+use super::session::State;
+use crate::Instant;
+
+impl Node {
+    /// Carries an error out.
+    pub(super) fn raise(
+        &mut self,
+        id: SessionId,
+        now: Instant,
+        number: u16,
+        ids: (u16, u16),
+        raise: Raise,
+    ) {
+        match raise {
+            Raise::Channel { code, text } => {
+                self.release_channel(id, now, number);
+                let Ok(session) = self.session(id) else { return };
+                let (class_id, method_id) = ids;
+                let reply_text = reply_text(code, &text);
+                session.send(
+                    number,
+                    channel_method::Close { reply_code: code, reply_text, class_id, method_id },
+                );
+                if let Some(channel) = session.channels.get_mut(&number) {
+                    channel.closing = true;
+                }
+            }
+            Raise::Connection { code, text, ids: given } => {
+                self.release(id, now);
+                if let Ok(session) = self.session(id) {
+                    session.close(now, code, &text, given.unwrap_or(ids));
+                }
+            }
+            Raise::Silence => self.handle_eof(id, now),
+        }
+    }
+
+    /// The client has closed the connection.
+    pub(super) fn closed_by_client(&mut self, id: SessionId, now: Instant) -> Raised {
+        self.release(id, now);
+        let session = self.session(id)?;
+        session.send(0, method::CloseOk {});
+        session.state = State::Closed;
+        Ok(())
+    }
+
+    /// Gives back everything that a connection has: consumers, messages, queues of its own.
+    pub(super) fn release(&mut self, id: SessionId, now: Instant) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let host = session.virtual_host.clone();
+        let numbers: Vec<u16> = session.channels.keys().copied().collect();
+        for number in numbers {
+            self.release_channel(id, now, number);
+        }
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.channels.clear();
+        }
+        let queues = self.hosts.get(&host).into_iter().flat_map(|host| host.queues.iter());
+        let own = queues.filter(|(_, queue)| queue.exclusive == Some(id));
+        let own: Vec<ShortStr> = own.map(|(name, _)| name.clone()).collect();
+        for name in own {
+            self.delete_queue(&host, &name);
+        }
+    }
+
+    /// Gives back everything that a channel has.
+    pub(super) fn release_channel(&mut self, id: SessionId, now: Instant, number: u16) {
+        let host = self.host_name(id);
+        let Ok(channel) = self.channel(id, number) else { return };
+        let reply_consumer = channel.reply_consumer.take();
+        let consumers = core::mem::take(&mut channel.consumers);
+        let unacknowledged = core::mem::take(&mut channel.unacknowledged);
+        if let Some(consumer) = reply_consumer {
+            self.addresses.remove(&consumer.address);
+        }
+        for (tag, queue) in consumers {
+            self.remove_consumer(&host, &queue, id, number, &tag, now);
+        }
+        for delivery in unacknowledged.into_values().rev() {
+            self.requeue(&host, &delivery.queue, delivery.message);
+        }
+        let queues: Vec<ShortStr> = self
+            .hosts
+            .get(&host)
+            .into_iter()
+            .flat_map(|host| host.queues.keys().cloned())
+            .collect();
+        for queue in queues {
+            self.dispatch(&host, &queue, now);
+        }
+    }
+}

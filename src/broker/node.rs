@@ -1,0 +1,266 @@
+//! [`Node`]: the broker without IO. All connections, queues and reply consumers of one broker.
+//!
+//! Bytes and time go in by connection, bytes come out by connection; what one connection does
+//! shows on the others as bytes to be sent.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use bytes::BytesMut;
+use leveret_codec::{Frame, Method, ReplyCode, ShortStr, channel as channel_method};
+
+use super::channel::{Channel, Message};
+use super::heartbeat::Heartbeat;
+use super::queue::Queue;
+use super::raise::{Raise, Raised};
+use super::random::Random;
+use super::session::{Command, Session, State};
+use super::settings::Settings;
+use crate::Instant;
+
+/// Which connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct SessionId(pub(super) u64);
+
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) settings: Settings,
+    pub(super) sessions: BTreeMap<SessionId, Session>,
+    pub(super) hosts: BTreeMap<String, Host>,
+    /// Whose consumer an address leads to.
+    pub(super) addresses: BTreeMap<ShortStr, (SessionId, u16)>,
+    pub(super) random: Random,
+    /// Why publishers are blocked, while they are.
+    pub(super) alarm: Option<ShortStr>,
+    /// The alarm is on because the queues are full.
+    out_of_memory: bool,
+    opened: u64,
+    channels_opened: u32,
+}
+
+/// A virtual host.
+#[derive(Debug, Default)]
+pub(super) struct Host {
+    pub(super) queues: BTreeMap<ShortStr, Queue>,
+}
+
+impl Node {
+    /// `seed` makes names and addresses; the same one makes the same ones.
+    pub(super) fn new(settings: Settings, seed: u64) -> Self {
+        let hosts = settings.virtual_hosts.iter().map(|name| (name.clone(), Host::default()));
+        Self {
+            hosts: hosts.collect(),
+            sessions: BTreeMap::new(),
+            addresses: BTreeMap::new(),
+            random: Random::new(seed),
+            alarm: None,
+            out_of_memory: false,
+            opened: 0,
+            channels_opened: 0,
+            settings,
+        }
+    }
+
+    /// A transport is there.
+    pub(super) fn accept(&mut self, now: Instant) -> SessionId {
+        self.opened = self.opened.saturating_add(1);
+        let id = SessionId(self.opened);
+        self.sessions.insert(id, Session::new(&self.settings, now));
+        id
+    }
+
+    // ------------------------------------------------------------------ input
+
+    /// Takes what is whole off the front of `input`, unless the connection is blocked.
+    pub(super) fn handle_input(&mut self, id: SessionId, now: Instant, input: &mut BytesMut) {
+        self.take_input(id, now, input);
+        self.watch_memory();
+    }
+
+    /// Raises the alarm when the queues hold more than they may, and ends it when they no longer do.
+    fn watch_memory(&mut self) {
+        let queues = self.hosts.values().flat_map(|host| host.queues.values());
+        let octets = queues.map(Queue::octets).fold(0, usize::saturating_add);
+        let full = octets > self.settings.memory_limit;
+        if full && self.alarm.is_none() {
+            self.set_alarm(ShortStr::from_static("low on memory"));
+            self.out_of_memory = true;
+        } else if !full && core::mem::take(&mut self.out_of_memory) {
+            self.clear_alarm();
+        }
+    }
+
+    fn take_input(&mut self, id: SessionId, now: Instant, input: &mut BytesMut) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.heartbeat.received();
+        }
+        loop {
+            let Some(session) = self.sessions.get_mut(&id) else { return };
+            match session.state {
+                State::Closed => return input.clear(),
+                _ if session.blocked => return,
+                _ => {}
+            }
+            match session.next(&self.settings, input) {
+                Ok(None) => return,
+                Ok(Some(command)) => {
+                    let (channel, ids) = (command.channel, command.method.id());
+                    if let Err(raise) = self.execute(id, now, command) {
+                        self.raise(id, now, channel, ids, raise);
+                    }
+                }
+                // Whatever follows an error of the connection is dropped.
+                Err(_) if session.state == State::ExpectCloseOk => return input.clear(),
+                Err(raise) => self.raise(id, now, 0, (0, 0), raise),
+            }
+        }
+    }
+
+    /// The transport has ended.
+    pub(super) fn handle_eof(&mut self, id: SessionId, now: Instant) {
+        self.release(id, now);
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.state = State::Closed;
+            session.deadline = None;
+            session.heartbeat = Heartbeat::new(0, now);
+        }
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        let due = |session: &Session| session.deadline.is_some_and(|deadline| deadline <= now);
+        let ids: Vec<SessionId> = self.sessions.keys().copied().collect();
+        for id in ids {
+            let Some(session) = self.sessions.get_mut(&id) else { continue };
+            if session.heartbeat.beat(now) {
+                Frame::Heartbeat.encode(&mut session.transmit);
+            }
+            // Who is not read cannot be heard.
+            if due(session) || (session.heartbeat.look(now) && !session.blocked) {
+                self.handle_eof(id, now);
+            }
+        }
+        let hosts: Vec<String> = self.hosts.keys().cloned().collect();
+        for host in hosts {
+            self.expire(&host, now);
+        }
+    }
+
+    // ------------------------------------------------------------------ output
+
+    pub(super) fn poll_transmit(&mut self, id: SessionId, out: &mut BytesMut) {
+        if let Some(session) = self.sessions.get_mut(&id)
+            && !session.transmit.is_empty()
+        {
+            session.heartbeat.sent();
+            out.extend_from_slice(&session.transmit);
+            session.transmit.clear();
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let sessions = self
+            .sessions
+            .values()
+            .flat_map(|session| [session.deadline, session.heartbeat.timeout()]);
+        let queues = self.hosts.values().flat_map(|host| host.queues.values());
+        let expiries = queues.flat_map(|queue| [queue.next_expiry(), queue.unused_until()]);
+        sessions.chain(expiries).flatten().min()
+    }
+
+    /// Whether the transport is to be closed, once everything is sent.
+    pub(super) fn is_finished(&self, id: SessionId) -> bool {
+        self.sessions.get(&id).is_none_or(|session| session.state == State::Closed)
+    }
+
+    /// Whether the connection's task has something to do.
+    pub(super) fn has_news(&self, id: SessionId) -> bool {
+        self.sessions
+            .get(&id)
+            .is_none_or(|session| !session.transmit.is_empty() || session.state == State::Closed)
+    }
+
+    /// Whether the transport is to be read.
+    pub(super) fn is_reading(&self, id: SessionId) -> bool {
+        self.sessions.get(&id).is_some_and(|session| !session.blocked)
+    }
+
+    /// The transport is gone, and with it all that is known of the connection.
+    pub(super) fn forget(&mut self, id: SessionId, now: Instant) {
+        self.handle_eof(id, now);
+        self.sessions.remove(&id);
+    }
+
+    // ------------------------------------------------------------------ commands
+
+    fn execute(&mut self, id: SessionId, now: Instant, command: Command) -> Raised {
+        let Some(session) = self.sessions.get_mut(&id) else { return Ok(()) };
+        let number = command.channel;
+        if number == 0 {
+            return self.connection_method(id, now, command.method);
+        }
+        let Some(channel) = session.channels.get_mut(&number) else {
+            return self.open_channel(id, number, &command.method);
+        };
+        match command.method {
+            Method::ChannelCloseOk(_) if channel.closing => {
+                session.channels.remove(&number);
+                Ok(())
+            }
+            Method::ChannelClose(_) => {
+                // One that crosses ours is answered too; ours still awaits its answer.
+                let closing = channel.closing;
+                session.send(number, channel_method::CloseOk {});
+                if !closing {
+                    self.release_channel(id, now, number);
+                    self.session(id)?.channels.remove(&number);
+                }
+                Ok(())
+            }
+            _ if channel.closing => Ok(()),
+            method => self.channel_method(id, now, number, method, command.content),
+        }
+    }
+
+    fn open_channel(&mut self, id: SessionId, number: u16, method: &Method) -> Raised {
+        let Method::ChannelOpen(_) = method else {
+            let text = "expected 'channel.open'";
+            return Err(Raise::connection(ReplyCode::CHANNEL_ERROR, text));
+        };
+        self.channels_opened = self.channels_opened.wrapping_add(1);
+        let serial = self.channels_opened;
+        let session = self.session(id)?;
+        let (open, max) = (session.channels.len(), session.channel_max);
+        if max != 0 && open >= usize::from(max) {
+            let text = alloc::format!(
+                "number of channels opened ({open}) has reached the negotiated channel_max ({max})"
+            );
+            return Err(Raise::frame(ReplyCode::NOT_ALLOWED, text));
+        }
+        session.channels.insert(number, Channel::new(serial));
+        session.send(number, channel_method::OpenOk {});
+        Ok(())
+    }
+
+    pub(super) fn session(&mut self, id: SessionId) -> Raised<&mut Session> {
+        self.sessions.get_mut(&id).ok_or(Raise::Silence)
+    }
+
+    pub(super) fn channel(&mut self, id: SessionId, number: u16) -> Raised<&mut Channel> {
+        self.session(id)?.channels.get_mut(&number).ok_or(Raise::Silence)
+    }
+
+    pub(super) fn host_name(&self, id: SessionId) -> String {
+        self.sessions.get(&id).map(|session| session.virtual_host.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn requeue(&mut self, host: &str, queue: &ShortStr, message: Message) {
+        if let Some(queue) = self.queue_mut(host, queue) {
+            queue.put_back(message);
+        }
+    }
+
+    pub(super) fn queue_mut(&mut self, host: &str, queue: &ShortStr) -> Option<&mut Queue> {
+        self.hosts.get_mut(host)?.queues.get_mut(queue)
+    }
+}
