@@ -15,7 +15,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A publish shows the alarm, and is not read. What comes after it is not even sent, until the
 /// alarm is over; then it is.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_41_calls_wait_for_the_end_of_an_alarm() {
     let _broker = Broker::exclusive().await;
     let (server, name) = echo_server("alarm").await;
@@ -58,7 +57,6 @@ async fn item_41_calls_wait_for_the_end_of_an_alarm() {
 
 /// An operator closes all connections: pending calls learn at once why, and so does the server.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_43_a_forced_close_reaches_every_caller() {
     let broker = Broker::shared().await;
     let host = VirtualHost::new(&broker);

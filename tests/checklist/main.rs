@@ -8,3 +8,6 @@ mod servers;
 #[path = "../support/mod.rs"]
 mod support;
 mod wire;
+
+/// Which RabbitMQ the broker inside the process behaves as, unless `LEVERET_BROKER_VERSION` says.
+const VERSION: Option<&str> = None;

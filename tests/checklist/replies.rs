@@ -27,7 +27,6 @@ async fn responder(broker: &Broker) -> (Wire, String) {
 
 /// The first reply counts. Others, also those of nobody's correlation-id, disturb nothing.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn items_23_and_24_several_replies_to_one_request() {
     let broker = Broker::shared().await;
     let (mut wire, name) = responder(&broker).await;
@@ -69,7 +68,6 @@ async fn items_23_and_24_several_replies_to_one_request() {
 /// A reply without correlation-id answers the call that has the channel for itself, and after the
 /// call its address is dead.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_26_a_call_on_its_own_channel_takes_its_address_with_it() {
     let broker = Broker::shared().await;
     let (mut wire, name) = responder(&broker).await;
@@ -98,7 +96,6 @@ async fn item_26_a_call_on_its_own_channel_takes_its_address_with_it() {
 /// The caller has gone while its request ran: the server replies to nobody, and goes on. Its
 /// replies are not mandatory, or RabbitMQ up to 4.1 would return this one, and the ones before.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn items_28_and_29_a_reply_to_nobody_disturbs_nobody() {
     let _broker = Broker::shared().await;
     let (name, queue) = queue("gone");
@@ -136,7 +133,6 @@ async fn items_28_and_29_a_reply_to_nobody_disturbs_nobody() {
 /// A reply address is whatever the request says: here an ordinary queue, as LavinMQ's begin with
 /// other words than RabbitMQ's.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_45_reply_addresses_are_opaque() {
     let broker = Broker::shared().await;
     let (server, name) = echo_server("opaque").await;
@@ -160,7 +156,6 @@ async fn item_45_reply_addresses_are_opaque() {
 
 /// Nobody is to be answered: the request is run and acknowledged.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_35_a_request_without_reply_to_is_run_and_acknowledged() {
     let broker = Broker::shared().await;
     let (name, queue) = queue("one-way");

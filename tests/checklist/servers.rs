@@ -28,7 +28,6 @@ async fn call_until_routed(client: &Client, name: &str) -> leveret::Reply {
 /// The broker cancels the consumer. The server makes the queue and its consumer anew; a cancel-ok
 /// would be a 503 up to RabbitMQ 4.2.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_38_a_deleted_queue_is_declared_and_consumed_again() {
     let broker = Broker::shared().await;
     let (server, name) = echo_server("deleted").await;
@@ -48,7 +47,6 @@ async fn item_38_a_deleted_queue_is_declared_and_consumed_again() {
 
 /// The server goes without a word, and the broker gives its request to another.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_36_a_server_that_dies_leaves_its_request_to_another() {
     let _broker = Broker::shared().await;
     let (name, queue) = queue("dies");
@@ -96,7 +94,6 @@ async fn item_36_a_server_that_dies_leaves_its_request_to_another() {
 /// Queues are durable unless told otherwise: RabbitMQ 4.3 deprecates those that are neither durable
 /// nor exclusive, and still makes them.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_40_queues_are_durable_unless_told() {
     let broker = Broker::shared().await;
     let (durable, name) = echo_server("durable").await;
@@ -120,7 +117,6 @@ async fn item_40_queues_are_durable_unless_told() {
 
 /// Two servers of one queue, each working on one request at a time, share the work.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_34_servers_share_a_queue() {
     let _broker = Broker::shared().await;
     let (name, queue) = queue("shared");

@@ -16,7 +16,6 @@ fn url_with(parameters: &str) -> String {
 /// Client and server of the smallest frame-max that the broker takes, and bodies around it. The
 /// broker would close the connection over a frame above that.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn items_3_and_8_frames_are_as_small_as_agreed() {
     let broker = Broker::shared().await;
     let frame_max: usize = if broker.at_least(4, 1) { 8192 } else { 4096 };
@@ -33,7 +32,6 @@ async fn items_3_and_8_frames_are_as_small_as_agreed() {
 
 /// RabbitMQ splits bodies, and neither methods nor content headers.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_9_a_header_larger_than_frame_max_is_read() {
     let broker = Broker::shared().await;
     let frame_max = if broker.at_least(4, 1) { 8192 } else { 4096 };
@@ -59,7 +57,6 @@ async fn item_9_a_header_larger_than_frame_max_is_read() {
 /// The broker drops who is silent for three seconds, and is dropped by who hears nothing for two.
 /// The pause is the load: seconds of nothing.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_11_idle_ends_keep_each_other_alive() {
     let _broker = Broker::shared().await;
     let url = url_with("heartbeat=1");
@@ -73,7 +70,6 @@ async fn item_11_idle_ends_keep_each_other_alive() {
 
 /// Every type of value, through the broker and back.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_12_headers_of_every_type_survive_the_broker() {
     let _broker = Broker::shared().await;
     let mut inner = FieldTable::new();
@@ -124,7 +120,6 @@ async fn item_12_headers_of_every_type_survive_the_broker() {
 
 /// The version that the broker says is the one under test, and it can do what we need.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn items_1_and_2_the_broker_is_understood() {
     let broker = Broker::shared().await;
     let (server, name) = echo_server("greeting").await;

@@ -11,7 +11,6 @@ use crate::support::wire::Handshake;
 
 /// A user who may publish to the default exchange, and nothing else.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_13_the_reply_consumer_needs_no_permission() {
     let broker = Broker::shared().await;
     let user = User::new(&broker, "^$", "^amq\\.default$", "^$");
@@ -39,7 +38,6 @@ async fn item_13_the_reply_consumer_needs_no_permission() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_13_requests_need_the_permission_to_write() {
     let broker = Broker::shared().await;
     let user = User::new(&broker, "^$", "^$", "^$");
@@ -57,7 +55,6 @@ async fn item_13_requests_need_the_permission_to_write() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_06_a_forbidden_virtual_host_is_530() {
     let broker = Broker::shared().await;
     let user = User::without_permissions();
@@ -71,7 +68,6 @@ async fn item_06_a_forbidden_virtual_host_is_530() {
 
 /// The alarm is for all publishers, so nobody else may be there.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_41_a_publisher_is_blocked_and_not_read_until_the_alarm_is_over() {
     let broker = Broker::exclusive().await;
     let mut publisher = broker.channel().await;
@@ -98,7 +94,6 @@ async fn item_41_a_publisher_is_blocked_and_not_read_until_the_alarm_is_over() {
 
 /// Without the capability the publisher is blocked too, but has to find out.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_41_a_publisher_that_cannot_hear_of_it_is_blocked_in_silence() {
     let broker = Broker::exclusive().await;
     let handshake = Handshake { capabilities: &[], ..Handshake::new(&broker) };
@@ -115,7 +110,6 @@ async fn item_41_a_publisher_that_cannot_hear_of_it_is_blocked_in_silence() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_43_an_operator_closes_with_320() {
     let broker = Broker::shared().await;
     // A virtual host of its own: the operator closes all connections of one.

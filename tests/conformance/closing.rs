@@ -10,7 +10,6 @@ const PUBLISH: (u16, u16) = (60, 40);
 
 /// A message fails; another is under way before the client knows.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_42_what_is_sent_on_a_failed_channel_is_discarded() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -32,7 +31,6 @@ async fn item_42_what_is_sent_on_a_failed_channel_is_discarded() {
 
 /// A message once begun is to be sent to its end, even on a channel that has failed meanwhile.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_42_close_ok_within_a_message_is_505() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -47,7 +45,6 @@ async fn item_42_close_ok_within_a_message_is_505() {
 
 /// Both sides close at once: the broker's close is answered, and it answers the client's.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_42_crossing_closes_are_both_answered() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -61,7 +58,6 @@ async fn item_42_crossing_closes_are_both_answered() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_42_a_closed_channels_number_can_be_used_again() {
     let broker = Broker::shared().await;
     let mut wire = broker.connect().await;
@@ -74,7 +70,6 @@ async fn item_42_a_closed_channels_number_can_be_used_again() {
 
 /// The answer comes at once. Hanging up is the client's, who is given one heartbeat's time for it.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_43_connection_close_is_answered() {
     let broker = Broker::shared().await;
     let tune = |offer: connection::Tune| {
@@ -95,7 +90,6 @@ async fn item_43_connection_close_is_answered() {
 
 /// Whole as the body may be on its way, it is refused when the last octet has come.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_44_a_body_above_the_maximum_is_406() {
     let broker = Broker::shared().await;
     let maximum: usize = if broker.at_least(4, 0) { 16 << 20 } else { 128 << 20 };
@@ -116,7 +110,6 @@ async fn item_44_a_body_above_the_maximum_is_406() {
 
 /// The largest body that is allowed, there and back.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_44_a_body_of_16_mib_is_accepted() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;

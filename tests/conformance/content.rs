@@ -10,7 +10,6 @@ const FRAME_MAX: u32 = 8192;
 const PAYLOAD_MAX: usize = 8192 - 8;
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_07_a_body_of_no_octets_has_no_body_frame() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -27,7 +26,6 @@ async fn item_07_a_body_of_no_octets_has_no_body_frame() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_08_bodies_are_split_at_frame_max_less_8_and_arrive_unchanged() {
     let broker = Broker::shared().await;
     let mut wire = with_small_frames(&broker).await;
@@ -53,7 +51,6 @@ async fn item_08_bodies_are_split_at_frame_max_less_8_and_arrive_unchanged() {
 
 /// RabbitMQ splits bodies, but never methods and content headers: a reader must take larger ones.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_09_the_broker_sends_headers_larger_than_frame_max() {
     let broker = Broker::shared().await;
     let mut receiver = with_small_frames(&broker).await;
@@ -74,7 +71,6 @@ async fn item_09_the_broker_sends_headers_larger_than_frame_max() {
 
 /// Contents of two channels of one connection, frame by frame in turn, with a heartbeat among them.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_10_contents_of_two_channels_may_interleave() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -105,7 +101,6 @@ async fn item_10_contents_of_two_channels_may_interleave() {
 
 /// Empty body frames are of no use, but no fault either.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_10_empty_body_frames_are_tolerated() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;

@@ -7,7 +7,6 @@ use crate::support::broker::Broker;
 use crate::support::wire::{CAPABILITIES, Handshake, Wire};
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_34_prefetch_limits_the_unacknowledged_requests_of_a_consumer() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -25,7 +24,6 @@ async fn item_34_prefetch_limits_the_unacknowledged_requests_of_a_consumer() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_34_a_prefetch_of_0_is_no_limit() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -37,7 +35,6 @@ async fn item_34_a_prefetch_of_0_is_no_limit() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_34_a_later_prefetch_does_not_change_running_consumers() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -58,7 +55,6 @@ async fn item_34_a_later_prefetch_does_not_change_running_consumers() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_35_acknowledged_messages_are_gone() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -79,7 +75,6 @@ async fn item_35_acknowledged_messages_are_gone() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_35_a_tag_of_0_with_multiple_is_everything_and_no_error_when_there_is_nothing() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -98,7 +93,6 @@ async fn item_35_a_tag_of_0_with_multiple_is_everything_and_no_error_when_there_
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_35_refused_messages_come_again_or_go() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -122,7 +116,6 @@ async fn item_35_refused_messages_come_again_or_go() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_35_settling_twice_is_406() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -145,7 +138,6 @@ async fn item_35_settling_twice_is_406() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_36_a_request_held_by_a_lost_connection_goes_to_another() {
     let broker = Broker::shared().await;
     let mut unlucky = broker.channel().await;
@@ -163,7 +155,6 @@ async fn item_36_a_request_held_by_a_lost_connection_goes_to_another() {
 
 /// Cancelling returns nothing: what was delivered is still to be acknowledged.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_36_a_cancelled_consumer_keeps_its_requests_until_the_channel_ends() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -179,7 +170,6 @@ async fn item_36_a_cancelled_consumer_keeps_its_requests_until_the_channel_ends(
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_38_the_broker_cancels_the_consumer_of_a_deleted_queue() {
     let broker = Broker::shared().await;
     let (mut wire, mut other) = (broker.channel().await, broker.channel().await);
@@ -197,7 +187,6 @@ async fn item_38_the_broker_cancels_the_consumer_of_a_deleted_queue() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_38_a_client_that_cannot_hear_of_it_is_told_nothing() {
     let broker = Broker::shared().await;
     let deaf: &[&str] = &["basic.nack"];

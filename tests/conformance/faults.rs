@@ -9,7 +9,6 @@ use leveret_codec::{
 use crate::support::broker::Broker;
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn a_frame_larger_than_agreed_is_501() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -20,7 +19,6 @@ async fn a_frame_larger_than_agreed_is_501() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn a_frame_with_another_end_is_501() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -30,7 +28,6 @@ async fn a_frame_with_another_end_is_501() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn a_frame_of_no_known_type_is_501() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -40,7 +37,6 @@ async fn a_frame_of_no_known_type_is_501() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn content_without_its_method_is_505() {
     let text = "UNEXPECTED_FRAME - expected method frame, got non method frame instead";
     expect_505([header(0)], text, (0, 0)).await;
@@ -48,7 +44,6 @@ async fn content_without_its_method_is_505() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn a_method_in_place_of_a_header_is_505() {
     let text = "UNEXPECTED_FRAME - expected content header for class 60, got non content header \
                 frame instead";
@@ -56,7 +51,6 @@ async fn a_method_in_place_of_a_header_is_505() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn a_method_in_place_of_a_body_is_505() {
     let text = "UNEXPECTED_FRAME - expected content body, got non content body frame instead";
     expect_505([publish(), header(1), qos()], text, (60, 40)).await;
@@ -67,7 +61,6 @@ async fn a_method_in_place_of_a_body_is_505() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn fields_that_do_not_decode_are_501() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -77,7 +70,6 @@ async fn fields_that_do_not_decode_are_501() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn names_that_are_no_utf_8_are_501_except_where_publish_routes_by_them() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -94,7 +86,6 @@ async fn names_that_are_no_utf_8_are_501_except_where_publish_routes_by_them() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn an_unknown_method_is_the_end_without_a_word() {
     let broker = Broker::shared().await;
     for method in [b"\x00\x3c\x01\x01", b"\x01\x00\x00\x0a"] {
@@ -105,7 +96,6 @@ async fn an_unknown_method_is_the_end_without_a_word() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn methods_that_are_the_brokers_own_are_503() {
     let text = "COMMAND_INVALID - unimplemented method";
     expect_hard(basic::QosOk {}, ReplyCode::COMMAND_INVALID, text, (60, 11)).await;
@@ -113,7 +103,6 @@ async fn methods_that_are_the_brokers_own_are_503() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn methods_on_a_channel_that_is_not_open_are_504() {
     let broker = Broker::shared().await;
     let mut wire = broker.connect().await;
@@ -123,14 +112,12 @@ async fn methods_on_a_channel_that_is_not_open_are_504() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn opening_a_channel_twice_is_504() {
     let text = "CHANNEL_ERROR - second 'channel.open' seen";
     expect_hard(channel::Open {}, ReplyCode::CHANNEL_ERROR, text, (20, 10)).await;
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn what_the_broker_does_not_implement_is_540() {
     let code = ReplyCode::NOT_IMPLEMENTED;
     let flow = channel::Flow { active: false };
@@ -148,7 +135,6 @@ async fn what_the_broker_does_not_implement_is_540() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn a_foreign_user_id_is_406() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -164,7 +150,6 @@ async fn a_foreign_user_id_is_406() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn a_connection_method_out_of_place_is_504() {
     let broker = Broker::shared().await;
     let mut wire = broker.connect().await;

@@ -7,7 +7,6 @@ use crate::support::broker::Broker;
 use crate::support::wire::{CAPABILITIES, Handshake, Wire, read_to_end};
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_01_the_header_of_0_9_1_gets_connection_start() {
     let broker = Broker::shared().await;
     let mut wire = Wire::new(broker.tcp().await);
@@ -22,7 +21,6 @@ async fn item_01_the_header_of_0_9_1_gets_connection_start() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_01_any_other_header_gets_the_brokers_own_and_the_end() {
     let broker = Broker::shared().await;
     // From 4.0 on the broker speaks AMQP 1.0 too, and would rather hear that.
@@ -45,7 +43,6 @@ async fn item_01_any_other_header_gets_the_brokers_own_and_the_end() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_02_the_broker_announces_direct_reply_to() {
     let broker = Broker::shared().await;
     let wire = broker.connect().await;
@@ -61,7 +58,6 @@ async fn item_02_the_broker_announces_direct_reply_to() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_05_a_wrong_password_is_403_for_who_can_hear_it() {
     let broker = Broker::shared().await;
     let handshake = Handshake { password: "wrong".to_owned(), ..Handshake::new(&broker) };
@@ -76,7 +72,6 @@ async fn item_05_a_wrong_password_is_403_for_who_can_hear_it() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_05_a_wrong_password_is_silence_without_the_capability() {
     let broker = Broker::shared().await;
     let handshake =
@@ -85,7 +80,6 @@ async fn item_05_a_wrong_password_is_silence_without_the_capability() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_06_an_unknown_virtual_host_is_530() {
     let broker = Broker::shared().await;
     let handshake = Handshake { virtual_host: "nowhere".to_owned(), ..Handshake::new(&broker) };

@@ -11,7 +11,6 @@ use crate::support::wire::{Handshake, Wire, read_to_end};
 const HEARTBEAT: [u8; 8] = [8, 0, 0, 0, 0, 0, 0, 0xce];
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_11_a_silent_client_is_dropped_without_a_word_after_two_to_three_intervals() {
     let broker = Broker::shared().await;
     let wire = with_heartbeats_each_second(&broker).await;
@@ -29,7 +28,6 @@ async fn item_11_a_silent_client_is_dropped_without_a_word_after_two_to_three_in
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_11_a_client_that_only_sends_heartbeats_stays_connected() {
     let broker = Broker::shared().await;
     let mut wire = with_heartbeats_each_second(&broker).await;
@@ -45,7 +43,6 @@ async fn item_11_a_client_that_only_sends_heartbeats_stays_connected() {
 
 /// With 0, nobody has to give any.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_11_the_clients_interval_is_the_one_that_counts() {
     let broker = Broker::shared().await;
     let tune = |offer: connection::Tune| {

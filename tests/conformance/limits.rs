@@ -8,7 +8,6 @@ use crate::support::wire::Handshake;
 type Tune = fn(connection::Tune) -> connection::TuneOk;
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_03_less_than_the_offer_is_accepted() {
     let broker = Broker::shared().await;
     let tune: Tune = |_| tune_ok(1, 8192);
@@ -19,7 +18,6 @@ async fn item_03_less_than_the_offer_is_accepted() {
 
 /// 0 would be no limit, and that is more than the broker allows.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_03_no_limit_is_refused() {
     let broker = Broker::shared().await;
     tokio::join!(
@@ -29,7 +27,6 @@ async fn item_03_no_limit_is_refused() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_03_more_than_the_offer_is_refused() {
     let broker = Broker::shared().await;
     tokio::join!(
@@ -39,7 +36,6 @@ async fn item_03_more_than_the_offer_is_refused() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_03_channels_are_counted_up_to_the_agreed_number() {
     let broker = Broker::shared().await;
     let tune: Tune = |_| tune_ok(2, 8192);
@@ -54,7 +50,6 @@ async fn item_03_channels_are_counted_up_to_the_agreed_number() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_04_a_frame_max_below_the_minimum_is_refused() {
     let broker = Broker::shared().await;
     let (just_enough, too_small): (Tune, Tune) = if broker.at_least(4, 1) {

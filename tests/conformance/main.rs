@@ -13,6 +13,7 @@ mod faults;
 mod handshake;
 mod heartbeat;
 mod limits;
+mod queue_arguments;
 mod queues;
 mod replies;
 mod reply_addresses;
@@ -23,3 +24,6 @@ mod roles;
 #[path = "../support/mod.rs"]
 mod support;
 mod tables;
+
+/// Which RabbitMQ the broker inside the process behaves as, unless `LEVERET_BROKER_VERSION` says.
+const VERSION: Option<&str> = None;

@@ -14,7 +14,6 @@ use crate::support::wire::patiently;
 const DECLARE: (u16, u16) = (50, 10);
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_33_a_mandatory_message_without_a_queue_is_returned_before_it_is_confirmed() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -35,7 +34,6 @@ async fn item_33_a_mandatory_message_without_a_queue_is_returned_before_it_is_co
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_33_any_other_message_without_a_queue_vanishes() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -46,7 +44,6 @@ async fn item_33_any_other_message_without_a_queue_vanishes() {
 
 /// With a time of nothing, a message that no consumer waits for is dropped at once.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_37_an_expired_message_is_not_delivered() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -64,7 +61,6 @@ async fn item_37_an_expired_message_is_not_delivered() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_37_an_expiration_that_is_no_number_is_406() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -81,7 +77,6 @@ async fn item_37_an_expiration_that_is_no_number_is_406() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_39_another_connections_exclusive_queue_is_405() {
     let broker = Broker::shared().await;
     let (mut owner, mut other) = (broker.channel().await, broker.channel().await);
@@ -123,7 +118,6 @@ async fn item_39_another_connections_exclusive_queue_is_405() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_39_an_unknown_queue_is_404() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -142,7 +136,6 @@ async fn item_39_an_unknown_queue_is_404() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_39_declaring_a_queue_otherwise_than_it_is_is_406() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -191,7 +184,6 @@ async fn item_39_declaring_a_queue_otherwise_than_it_is_is_406() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_39_names_that_begin_with_amq_are_403() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -205,7 +197,6 @@ async fn item_39_names_that_begin_with_amq_are_403() {
 /// The broker would rather not have such queues, and may be told to refuse them with 541; up to
 /// 4.3.6 it is not.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_40_a_transient_queue_for_everyone_is_permitted() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -218,7 +209,6 @@ async fn item_40_a_transient_queue_for_everyone_is_permitted() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_40_a_transient_queue_of_one_connection_is_fine() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;

@@ -6,7 +6,6 @@ use super::roles::{Pair, confirm, consume_without_ack, declare, expect_confirmat
 use crate::support::broker::Broker;
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_22_a_reply_arrives_as_it_was_published() {
     let broker = Broker::shared().await;
     let mut pair = Pair::new(&broker).await;
@@ -35,7 +34,6 @@ async fn item_22_a_reply_arrives_as_it_was_published() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_23_delivery_tags_of_replies_are_constant_up_to_4_1_and_count_from_4_2_on() {
     let broker = Broker::shared().await;
     let mut pair = Pair::new(&broker).await;
@@ -49,7 +47,6 @@ async fn item_23_delivery_tags_of_replies_are_constant_up_to_4_1_and_count_from_
 
 /// The constant is the channel's next tag, which ordinary deliveries advance.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_23_ordinary_deliveries_advance_the_tag_of_replies() {
     let broker = Broker::shared().await;
     let mut pair = Pair::new(&broker).await;
@@ -68,7 +65,6 @@ async fn item_23_ordinary_deliveries_advance_the_tag_of_replies() {
 
 /// The broker does not count: one request may have any number of replies.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_24_many_replies_to_one_request_arrive_in_order() {
     let broker = Broker::shared().await;
     let mut pair = Pair::new(&broker).await;
@@ -83,7 +79,6 @@ async fn item_24_many_replies_to_one_request_arrive_in_order() {
 
 /// Whoever knows the address may reply, the requester included.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_24_anyone_may_reply() {
     let broker = Broker::shared().await;
     let mut pair = Pair::new(&broker).await;
@@ -98,7 +93,6 @@ async fn item_24_anyone_may_reply() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_25_a_reply_may_be_addressed_by_cc() {
     let broker = Broker::shared().await;
     let mut pair = Pair::new(&broker).await;
@@ -117,7 +111,6 @@ async fn item_25_a_reply_may_be_addressed_by_cc() {
 
 /// Up to 4.1 an address is no queue, so a mandatory reply comes back although it was delivered.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_29_a_mandatory_reply_is_delivered_and_up_to_4_1_returned_too() {
     let broker = Broker::shared().await;
     let mut pair = Pair::new(&broker).await;
@@ -137,7 +130,6 @@ async fn item_29_a_mandatory_reply_is_delivered_and_up_to_4_1_returned_too() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_31_acknowledging_a_reply_is_406() {
     let broker = Broker::shared().await;
     let mut pair = Pair::new(&broker).await;
@@ -152,7 +144,6 @@ async fn item_31_acknowledging_a_reply_is_406() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_32_prefetch_does_not_limit_replies() {
     let broker = Broker::shared().await;
     let mut pair = Pair::new(&broker).await;

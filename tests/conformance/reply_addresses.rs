@@ -13,7 +13,6 @@ use crate::support::wire::Wire;
 const DECLARE: (u16, u16) = (50, 10);
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_26_a_cancelled_consumers_address_is_dead_for_ever() {
     let broker = Broker::shared().await;
     let mut pair = Pair::new(&broker).await;
@@ -30,7 +29,6 @@ async fn item_26_a_cancelled_consumers_address_is_dead_for_ever() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_26_after_cancel_requests_are_refused_again() {
     let broker = Broker::shared().await;
     let mut pair = Pair::new(&broker).await;
@@ -43,7 +41,6 @@ async fn item_26_after_cancel_requests_are_refused_again() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_27_an_altered_address_reaches_nobody() {
     let broker = Broker::shared().await;
     let mut pair = Pair::new(&broker).await;
@@ -57,7 +54,6 @@ async fn item_27_an_altered_address_reaches_nobody() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_28_a_reply_to_a_closed_channel_or_connection_is_confirmed_and_lost() {
     let broker = Broker::shared().await;
     for close_the_connection in [false, true] {
@@ -75,7 +71,6 @@ async fn item_28_a_reply_to_a_closed_channel_or_connection_is_confirmed_and_lost
 
 /// From 4.2 on, nobody asks whether the requester is there.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_28_a_mandatory_reply_to_a_closed_connection_is_returned_up_to_4_1() {
     let broker = Broker::shared().await;
     let mut pair = Pair::new(&broker).await;
@@ -94,7 +89,6 @@ async fn item_28_a_mandatory_reply_to_a_closed_connection_is_returned_up_to_4_1(
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_30_the_name_itself_always_seems_to_be_there() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -105,7 +99,6 @@ async fn item_30_the_name_itself_always_seems_to_be_there() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_30_an_address_in_use_can_be_declared_as_if_it_were_a_queue() {
     let broker = Broker::shared().await;
     let mut pair = Pair::new(&broker).await;
@@ -118,7 +111,6 @@ async fn item_30_an_address_in_use_can_be_declared_as_if_it_were_a_queue() {
 
 /// 404 closes the channel that asked; the responder's own lives on.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_30_an_address_out_of_use_is_404_for_who_asks() {
     let broker = Broker::shared().await;
     let mut pair = Pair::new(&broker).await;

@@ -8,7 +8,6 @@ use crate::support::broker::{Broker, unique};
 const CONSUME: (u16, u16) = (60, 20);
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_13_the_reply_consumer_has_the_tag_that_it_asked_for() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -20,7 +19,6 @@ async fn item_13_the_reply_consumer_has_the_tag_that_it_asked_for() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_13_the_broker_makes_up_a_tag() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -37,7 +35,6 @@ async fn item_13_the_broker_makes_up_a_tag() {
 
 /// Exclusive, no-local and arguments mean nothing here.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_13_other_wishes_are_ignored() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -49,7 +46,6 @@ async fn item_13_other_wishes_are_ignored() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_13_nowait_is_not_answered() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -67,7 +63,6 @@ async fn item_13_nowait_is_not_answered() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_14_a_reply_consumer_that_acknowledges_is_406() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -79,7 +74,6 @@ async fn item_14_a_reply_consumer_that_acknowledges_is_406() {
 
 /// The mode is judged first, even where any second consumer would be refused.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_14_the_mode_is_judged_before_the_number() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -91,7 +85,6 @@ async fn item_14_the_mode_is_judged_before_the_number() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_15_a_second_reply_consumer_is_406() {
     let broker = Broker::shared().await;
     for consumer_tag in [ShortStr::EMPTY, unique("second")] {
@@ -106,7 +99,6 @@ async fn item_15_a_second_reply_consumer_is_406() {
 
 /// The error ends its channel alone: another channel of the connection still gets its replies.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_15_other_channels_live_on() {
     let broker = Broker::shared().await;
     let mut pair = Pair::new(&broker).await;
@@ -122,7 +114,6 @@ async fn item_15_other_channels_live_on() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_16_the_tag_of_an_ordinary_consumer_is_530() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -135,7 +126,6 @@ async fn item_16_the_tag_of_an_ordinary_consumer_is_530() {
 
 /// Two ordinary consumers with one tag are the same mistake.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_16_a_tag_used_twice_is_530() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;

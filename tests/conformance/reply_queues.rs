@@ -9,7 +9,6 @@ use crate::support::wire::Wire;
 
 /// A channel cannot ask itself: up to 4.1.4 it dies of the question, later it is told a lie.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_30_a_requester_must_not_ask_for_its_own_address() {
     let broker = Broker::shared().await;
     let mut pair = Pair::new(&broker).await;
@@ -25,7 +24,6 @@ async fn item_30_a_requester_must_not_ask_for_its_own_address() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn an_address_cannot_be_consumed() {
     let broker = Broker::shared().await;
     for by_its_owner in [false, true] {
@@ -50,7 +48,6 @@ async fn an_address_cannot_be_consumed() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn an_address_holds_nothing_to_get() {
     let broker = Broker::shared().await;
     let mut pair = Pair::new(&broker).await;
@@ -68,7 +65,6 @@ async fn an_address_holds_nothing_to_get() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn an_address_cannot_be_bound() {
     let broker = Broker::shared().await;
     let mut pair = Pair::new(&broker).await;
@@ -86,7 +82,6 @@ async fn an_address_cannot_be_bound() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn an_address_survives_being_purged_or_deleted() {
     let broker = Broker::shared().await;
     let mut pair = Pair::new(&broker).await;
@@ -110,7 +105,6 @@ async fn an_address_survives_being_purged_or_deleted() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn the_name_itself_is_no_queue_but_can_be_deleted() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -133,7 +127,6 @@ async fn the_name_itself_is_no_queue_but_can_be_deleted() {
 
 /// Of longer names, those that cannot be taken for an address are unroutable like any other.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn names_that_only_begin_like_an_address_are_unroutable() {
     let broker = Broker::shared().await;
     for name in

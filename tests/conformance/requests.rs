@@ -12,7 +12,6 @@ const PUBLISH: (u16, u16) = (60, 40);
 const NO_CONSUMER: &str = "PRECONDITION_FAILED - fast reply consumer does not exist";
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_17_a_request_without_a_reply_consumer_is_406_and_not_routed() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -26,7 +25,6 @@ async fn item_17_a_request_without_a_reply_consumer_is_406_and_not_routed() {
 
 /// The reply consumer belongs to its channel, and not to its connection.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_18_the_reply_consumer_of_another_channel_does_not_count() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -41,7 +39,6 @@ async fn item_18_the_reply_consumer_of_another_channel_does_not_count() {
 
 /// A channel does one thing after the other, so a request may follow the consume in one write.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_19_consume_and_request_may_be_sent_together() {
     let broker = Broker::shared().await;
     let mut pair = Pair::new(&broker).await;
@@ -74,7 +71,6 @@ async fn item_19_consume_and_request_may_be_sent_together() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_20_the_responder_sees_an_address_in_place_of_the_name() {
     let broker = Broker::shared().await;
     let mut pair = Pair::new(&broker).await;
@@ -89,7 +85,6 @@ async fn item_20_the_responder_sees_an_address_in_place_of_the_name() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_20_the_other_properties_stay_as_they_were() {
     let broker = Broker::shared().await;
     let mut pair = Pair::new(&broker).await;
@@ -121,7 +116,6 @@ async fn item_20_the_other_properties_stay_as_they_were() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_21_any_other_reply_to_is_left_alone() {
     let broker = Broker::shared().await;
     let mut pair = Pair::new(&broker).await;
@@ -142,7 +136,6 @@ async fn item_21_any_other_reply_to_is_left_alone() {
 
 /// Nor does any other reply-to need a reply consumer.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_21_any_other_reply_to_needs_no_reply_consumer() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -156,7 +149,6 @@ async fn item_21_any_other_reply_to_needs_no_reply_consumer() {
 
 /// What comes back unroutable has the address already.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_33_a_returned_request_shows_the_requesters_own_address() {
     let broker = Broker::shared().await;
     let mut pair = Pair::new(&broker).await;

@@ -10,7 +10,6 @@ use crate::support::broker::Broker;
 use crate::support::wire::Wire;
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_12_every_type_of_value_passes_through_and_from_4_0_on_in_the_order_of_names() {
     let broker = Broker::shared().await;
     let values = [
@@ -41,7 +40,6 @@ async fn item_12_every_type_of_value_passes_through_and_from_4_0_on_in_the_order
 
 /// A negative decimal is none to RabbitMQ, but it passes the octets on.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_12_the_sign_of_a_decimal_survives() {
     let broker = Broker::shared().await;
     let headers = table([("decimal", FieldValue::Decimal { scale: 1, unscaled: -5 })]);
@@ -49,7 +47,6 @@ async fn item_12_the_sign_of_a_decimal_survives() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_12_tables_and_arrays_nest_as_deep_as_leveret_allows() {
     let broker = Broker::shared().await;
     let mut value = FieldValue::U8(1);
@@ -66,7 +63,6 @@ async fn item_12_tables_and_arrays_nest_as_deep_as_leveret_allows() {
 /// The specification's `L` is RabbitMQ's `l`. Where the broker writes the headers anew, and 3.10 does
 /// so only to messages with a reply-to of its own, one becomes the other.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_12_the_two_octets_of_a_64_bit_integer_are_one_type() {
     let broker = Broker::shared().await;
     let sent = decoded(b"\x06number\x4c\xff\xff\xff\xff\xff\xff\xff\xfe");
@@ -87,7 +83,6 @@ async fn item_12_the_two_octets_of_a_64_bit_integer_are_one_type() {
 /// Message headers are read by the channel: a type that it does not know is the end of it, and
 /// with it of the connection. `U` is in the specification, but not in RabbitMQ.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_12_an_unknown_type_in_headers_is_541() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -99,7 +94,6 @@ async fn item_12_an_unknown_type_in_headers_is_541() {
 
 /// Arguments are read by the connection itself, which has no words for it.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_12_an_unknown_type_in_arguments_ends_the_connection_without_a_word() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;

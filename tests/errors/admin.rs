@@ -12,7 +12,6 @@ use crate::support::broker::{Broker, unique};
 use crate::support::service::echo;
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn a_server_may_not_declare_its_queue() {
     let broker = Broker::shared().await;
     let user = User::with_permissions(&broker, ["^$", ".*", ".*"]);
@@ -31,7 +30,6 @@ async fn a_server_may_not_declare_its_queue() {
 
 /// Permission to write to the default exchange is all that a client needs, and this one has none.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn a_client_may_not_publish() {
     let broker = Broker::shared().await;
     let user = User::with_permissions(&broker, ["^$", "^$", "^$"]);
@@ -53,7 +51,6 @@ async fn a_client_may_not_publish() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn a_user_may_not_enter_the_virtual_host() {
     let broker = Broker::shared().await;
     let user = User::without_permissions(&broker);
@@ -67,7 +64,6 @@ async fn a_user_may_not_enter_the_virtual_host() {
 
 /// The broker says so in answer to the virtual host, whatever the limit is about.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn a_user_has_no_connection_left() {
     let broker = Broker::shared().await;
     let user = User::with_permissions(&broker, [".*", ".*", ".*"]);

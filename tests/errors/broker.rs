@@ -17,7 +17,6 @@ use crate::support::service::{client, echo, echo_server, end, queue, server, url
 const BOUND: Duration = Duration::from_secs(10);
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn the_password_is_wrong() {
     let broker = Broker::shared().await;
     let (url, address) = url_of(&broker.user, PASSWORD, "%2f");
@@ -37,7 +36,6 @@ async fn the_password_is_wrong() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn the_virtual_host_does_not_exist() {
     let broker = Broker::shared().await;
     let virtual_host = unique("vhost").to_string();
@@ -53,7 +51,6 @@ async fn the_virtual_host_does_not_exist() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn the_queue_does_not_exist() {
     let client = client().await;
     let name = unique("nowhere").to_string();
@@ -73,7 +70,6 @@ async fn the_queue_does_not_exist() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn nothing_is_bound_to_the_exchange() {
     let client = client().await;
     let request = client.request("nowhere").exchange("amq.direct");
@@ -85,7 +81,6 @@ async fn nothing_is_bound_to_the_exchange() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn the_exchange_does_not_exist() {
     let broker = Broker::shared().await;
     let (server, name) = echo_server("after-404").await;
@@ -106,7 +101,6 @@ async fn the_exchange_does_not_exist() {
 
 /// RabbitMQ 4 takes 16 MiB unless it is configured otherwise, and 3.10 takes 128 MiB.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn a_body_above_the_limit_of_the_broker() {
     const SIZE: usize = (16 << 20) + 1;
     let broker = Broker::shared().await;
@@ -133,7 +127,6 @@ async fn a_body_above_the_limit_of_the_broker() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn a_handler_does_not_answer_in_time() {
     let (name, queue) = queue("slow");
     let (release, gate) = watch::channel(false);
@@ -163,7 +156,6 @@ async fn a_handler_does_not_answer_in_time() {
 
 /// The request goes when its caller does, so that no server runs it later.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn a_queue_without_consumers() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;

@@ -20,3 +20,6 @@ mod strangers;
 #[path = "../support/mod.rs"]
 mod support;
 mod uris;
+
+/// Which RabbitMQ the broker inside the process behaves as, unless `LEVERET_BROKER_VERSION` says.
+const VERSION: Option<&str> = None;

@@ -11,7 +11,6 @@ use crate::support::broker::{Broker, unique};
 use crate::support::service::{client, echo, end, queue, server};
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn a_queue_that_was_to_exist_does_not() {
     let broker = Broker::shared().await;
     let name = unique("missing").to_string();
@@ -22,7 +21,6 @@ async fn a_queue_that_was_to_exist_does_not() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn a_queue_exists_with_other_arguments() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -45,7 +43,6 @@ async fn a_queue_exists_with_other_arguments() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn a_queue_belongs_to_another_connection() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;
@@ -73,7 +70,6 @@ async fn a_queue_belongs_to_another_connection() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn a_fault_arrives_as_the_handler_made_it() {
     let (name, queue) = queue("fault");
     let server = server()
@@ -96,7 +92,6 @@ async fn a_fault_arrives_as_the_handler_made_it() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn a_panic_arrives_as_a_fault() {
     let (name, queue) = queue("panic");
     let server = server()

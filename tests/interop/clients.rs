@@ -8,14 +8,14 @@ use crate::support::service::{queue, server};
 
 /// One call at a time, without correlation-id: subscribe, publish, wait, cancel.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ and Python: cargo xtask test"]
+#[ignore = "needs Python and Node: cargo xtask test"]
 async fn aio_pika() {
     let said = calls_of(Library::AioPika).await;
     assert_eq!(said, ["json application/json {\"sum\": 42}", "text text/plain héllo"]);
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ and Python: cargo xtask test"]
+#[ignore = "needs Python and Node: cargo xtask test"]
 async fn faststream() {
     let said = calls_of(Library::FastStream).await;
     assert_eq!(said, ["json application/json {\"sum\": 42}", "text text/plain héllo"]);
@@ -23,10 +23,25 @@ async fn faststream() {
 
 /// Propan does not show the content type of a reply, but decodes by it.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ and Python: cargo xtask test"]
+#[ignore = "needs Python and Node: cargo xtask test"]
 async fn propan() {
     let said = calls_of(Library::Propan).await;
     assert_eq!(said, ["json - {\"sum\": 42}", "text - héllo"]);
+}
+
+/// One consumer of replies for all calls, which are told apart by correlation-id.
+#[tokio::test]
+#[ignore = "needs Python and Node: cargo xtask test"]
+async fn pika() {
+    let said = calls_of(Library::Pika).await;
+    assert_eq!(said, ["json application/json {\"sum\": 42}", "text text/plain héllo"]);
+}
+
+#[tokio::test]
+#[ignore = "needs Python and Node: cargo xtask test"]
+async fn amqplib() {
+    let said = calls_of(Library::Amqplib).await;
+    assert_eq!(said, ["json application/json {\"sum\":42}", "text text/plain héllo"]);
 }
 
 /// What a client says of its calls to a server of ours, after those of all sizes.

@@ -10,7 +10,7 @@ use crate::support::service::{client, sized_body};
 
 /// Hand-written servers often forget the correlation-id, so each call has a channel of its own.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ and Python: cargo xtask test"]
+#[ignore = "needs Python and Node: cargo xtask test"]
 async fn aio_pika_without_correlation_id() {
     let peers = Peers { own_channel: true, ..Peers::start(Library::AioPika, &[]).await };
     peers.echo_bodies_of_all_sizes().await;
@@ -21,7 +21,7 @@ async fn aio_pika_without_correlation_id() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ and Python: cargo xtask test"]
+#[ignore = "needs Python and Node: cargo xtask test"]
 async fn aio_pika_with_correlation_id() {
     let peers = Peers::start(Library::AioPika, &["--correlate"]).await;
     peers.echo_bodies_of_all_sizes().await;
@@ -34,7 +34,7 @@ async fn aio_pika_with_correlation_id() {
 /// FastStream and Propan choose the content type of a reply by the type of what the handler
 /// returns, and octets have none.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ and Python: cargo xtask test"]
+#[ignore = "needs Python and Node: cargo xtask test"]
 async fn faststream() {
     let peers = Peers::start(Library::FastStream, &[]).await;
     peers.echo_bodies_of_all_sizes().await;
@@ -45,11 +45,33 @@ async fn faststream() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ and Python: cargo xtask test"]
+#[ignore = "needs Python and Node: cargo xtask test"]
 async fn propan() {
     let peers = Peers::start(Library::Propan, &[]).await;
     peers.echo_bodies_of_all_sizes().await;
     peers.echo_text(None).await;
+    peers.add_json().await;
+    peers.echo_many_at_a_time().await;
+    peers.end().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Python and Node: cargo xtask test"]
+async fn pika() {
+    let peers = Peers::start(Library::Pika, &[]).await;
+    peers.echo_bodies_of_all_sizes().await;
+    peers.echo_text(Some("text/plain")).await;
+    peers.add_json().await;
+    peers.echo_many_at_a_time().await;
+    peers.end().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Python and Node: cargo xtask test"]
+async fn amqplib() {
+    let peers = Peers::start(Library::Amqplib, &[]).await;
+    peers.echo_bodies_of_all_sizes().await;
+    peers.echo_text(Some("text/plain")).await;
     peers.add_json().await;
     peers.echo_many_at_a_time().await;
     peers.end().await;

@@ -9,6 +9,8 @@ import asyncio
 import json
 import os
 import sys
+import threading
+from collections.abc import Callable
 
 CALL_TIMEOUT = 30  # seconds; nothing here should take more than a few
 TEXT = "héllo"
@@ -60,6 +62,17 @@ async def serve_until_stdin_ends() -> None:
         _, running = await asyncio.wait(handlers, timeout=CALL_TIMEOUT)
         if running:
             sys.exit(f"handlers still run: {running}")
+
+
+def when_stdin_ends(callback: Callable[[], None]) -> None:
+    """For servers without asyncio. The callback runs in a thread of its own."""
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        callback()
+
+    print("ready", flush=True)
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def check_sized_reply(size: int, body: bytes) -> None:

@@ -22,7 +22,6 @@ async fn echo_after_a_while(request: Request) -> Result<bytes::Bytes, Fault> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn ten_thousand_calls_from_200_tasks_get_their_own_replies() {
     let (name, queue) = queue("many");
     let server = server().handle(queue, echo_after_a_while).prefetch(256).start().await.unwrap();
@@ -52,7 +51,6 @@ async fn ten_thousand_calls_from_200_tasks_get_their_own_replies() {
 
 /// One call in ten is dropped at a moment between "not sent yet" and "the reply is there".
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn dropped_calls_leave_nothing_behind() {
     let (name, queue) = queue("dropped");
     let server = server().handle(queue, echo_after_a_while).prefetch(256).start().await.unwrap();
@@ -95,7 +93,6 @@ async fn dropped_calls_leave_nothing_behind() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_33_a_call_to_a_queue_that_does_not_exist_fails_at_once() {
     let client = client().await;
     let began = Instant::now();
@@ -114,7 +111,6 @@ async fn item_33_a_call_to_a_queue_that_does_not_exist_fails_at_once() {
 
 /// A reply that comes when its caller has given up is counted and dropped, also a second one.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_24_a_late_reply_is_counted_and_dropped() {
     let (name, queue) = queue("late");
     let (go, wait) = tokio::sync::watch::channel(false);
@@ -150,7 +146,6 @@ async fn item_24_a_late_reply_is_counted_and_dropped() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn a_call_on_its_own_channel_gives_the_channel_back() {
     let (server, name) = echo_server("own-channel").await;
     let client = client().await;

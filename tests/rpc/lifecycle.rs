@@ -9,7 +9,6 @@ use crate::support::service::{client, echo, echo_server, queue, server};
 
 /// Running handlers finish and their replies arrive; what has not begun is left to others.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn shutdown_finishes_what_runs_and_leaves_the_rest() {
     let (name, queue) = queue("shutdown");
     let (started, mut starts) = mpsc::unbounded_channel();
@@ -55,7 +54,6 @@ async fn shutdown_finishes_what_runs_and_leaves_the_rest() {
 
 /// A handler that does not end is aborted, and its request goes to another server.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_36_shutdown_is_bounded_and_the_request_is_redelivered() {
     let (name, queue) = queue("bounded");
     let (started, mut starts) = mpsc::unbounded_channel();
@@ -95,7 +93,6 @@ async fn item_36_shutdown_is_bounded_and_the_request_is_redelivered() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn a_closed_client_says_so() {
     let (server, name) = echo_server("closed").await;
     let client = client().await;
@@ -110,7 +107,6 @@ async fn a_closed_client_says_so() {
 
 /// Without `close`, too, the connection ends in good order: the broker's log shows it.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn dropping_the_last_clone_closes_the_connection() {
     let (server, name) = echo_server("drop").await;
     let first = client().await;
@@ -133,7 +129,6 @@ async fn server_on(name: &str) -> leveret::Server {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_2_the_broker_introduces_itself() {
     let client = client().await;
     let properties = client.server_properties();

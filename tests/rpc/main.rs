@@ -9,3 +9,6 @@ mod messages;
 mod queues;
 #[path = "../support/mod.rs"]
 mod support;
+
+/// Which RabbitMQ the broker inside the process behaves as, unless `LEVERET_BROKER_VERSION` says.
+const VERSION: Option<&str> = None;

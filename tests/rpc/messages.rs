@@ -6,7 +6,6 @@ use crate::support::service::{client, echo_server, end, queue, server, sized_bod
 
 /// Around the largest body of one frame (131,072 less 8 octets), far above it, and none at all.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn items_7_and_8_bodies_of_any_size_arrive_unchanged() {
     let (server, name) = echo_server("sizes").await;
     let client = client().await;
@@ -19,7 +18,6 @@ async fn items_7_and_8_bodies_of_any_size_arrive_unchanged() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn properties_and_headers_arrive_both_ways() {
     let (name, queue) = queue("properties");
     let server = server()
@@ -65,7 +63,6 @@ async fn properties_and_headers_arrive_both_ways() {
 
 /// Requests are transient, expire when their caller gives up, and name themselves.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn a_request_says_what_it_is() {
     let (name, queue) = queue("request");
     let server = server()
@@ -88,7 +85,6 @@ async fn a_request_says_what_it_is() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn a_fault_reaches_the_caller_and_the_server_goes_on() {
     let (name, queue) = queue("faults");
     let server = server()
@@ -124,7 +120,6 @@ async fn a_fault_reaches_the_caller_and_the_server_goes_on() {
 
 /// The broker would close the channel over such a reply and deliver the request again, for ever.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn replies_that_cannot_be_sent_become_faults() {
     let (name, queue) = queue("too-much");
     let server = server()
@@ -165,7 +160,6 @@ async fn replies_that_cannot_be_sent_become_faults() {
 
 /// A handler that echoes all of the request's properties must not break its own channel.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn echoed_properties_are_harmless() {
     let (name, queue) = queue("echoed");
     let server = server()

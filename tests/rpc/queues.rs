@@ -11,7 +11,6 @@ use tokio::task::JoinSet;
 use crate::support::service::{client, echo, echo_server, end, queue, server};
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn one_server_serves_several_queues() {
     let (upper, upper_queue) = queue("upper");
     let (lower, lower_queue) = queue("lower");
@@ -28,7 +27,6 @@ async fn one_server_serves_several_queues() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn a_queue_that_exists_is_served_as_it_is() {
     let (first, name) = echo_server("existing").await;
     first.shutdown().await.unwrap();
@@ -40,7 +38,6 @@ async fn a_queue_that_exists_is_served_as_it_is() {
 }
 
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn a_quorum_queue_is_declared_and_served() {
     let (name, queue) = queue("quorum");
     let queue = queue.argument("x-queue-type", "quorum");
@@ -52,7 +49,6 @@ async fn a_quorum_queue_is_declared_and_served() {
 
 /// No more handlers run than the prefetch allows, and as many as that do.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_34_prefetch_limits_the_handlers_that_run() {
     const PREFETCH: usize = 5;
     let (name, queue) = queue("prefetch");
@@ -103,7 +99,6 @@ async fn item_34_prefetch_limits_the_handlers_that_run() {
 
 /// The caller learns of the panic, the server survives, and the request is kept for inspection.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn a_panic_becomes_a_fault_and_a_dead_letter() {
     let (dead, dead_queue) = queue("dead");
     let (name, live_queue) = queue("panics");
@@ -140,7 +135,6 @@ async fn a_panic_becomes_a_fault_and_a_dead_letter() {
 
 /// A request that waited in its queue for longer than its caller did is not run.
 #[tokio::test]
-#[ignore = "needs a RabbitMQ: cargo xtask test"]
 async fn item_37_a_request_whose_caller_has_given_up_is_not_run() {
     let (first, name) = echo_server("expired").await;
     first.shutdown().await.unwrap();

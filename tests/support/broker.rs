@@ -23,7 +23,7 @@ static LOCK: RwLock<()> = RwLock::const_new(());
 
 static VERSION: OnceCell<(u32, u32, u32)> = OnceCell::const_new();
 
-/// The broker of `AMQP_URL`, for as long as a test holds it.
+/// the broker under test, for as long as a test holds it.
 pub(crate) struct Broker {
     pub(crate) user: String,
     pub(crate) password: String,
@@ -51,7 +51,7 @@ impl Broker {
     }
 
     async fn new(guard: Guard) -> Self {
-        let url = variable("AMQP_URL");
+        let url = url();
         let mut broker = Self::parse(&url, guard).unwrap_or_else(|| {
             panic!("AMQP_URL is not amqp://user:password@host:port/vhost: {url}")
         });
@@ -126,6 +126,9 @@ impl Broker {
 
     /// `rabbitmqctl` on the broker; its output.
     pub(crate) fn ctl(arguments: &[&str]) -> String {
+        if is_in_process() {
+            return super::in_process::ctl(arguments);
+        }
         let output = Command::new(variable("LEVERET_RABBITMQ"))
             .args(["ctl", &variable("LEVERET_RABBITMQ_NAME")])
             .args(arguments)
@@ -135,6 +138,18 @@ impl Broker {
         assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
         text(&output.stdout)
     }
+}
+
+/// Where the broker is: at `AMQP_URL`, or else inside this process, if it was built with one.
+pub(crate) fn url() -> String {
+    if is_in_process() {
+        return super::in_process::url();
+    }
+    variable("AMQP_URL")
+}
+
+fn is_in_process() -> bool {
+    env::var_os("AMQP_URL").is_none()
 }
 
 /// A name that no other test uses, nor an earlier run on the same broker.

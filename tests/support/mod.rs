@@ -3,6 +3,7 @@
 #![allow(unused_imports, reason = "each test binary uses a part of it")]
 
 pub(crate) mod broker;
+pub(crate) mod in_process;
 pub(crate) mod operator;
 pub(crate) mod service;
 pub(crate) mod wire;

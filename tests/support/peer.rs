@@ -1,4 +1,4 @@
-//! The Python programs in `tests/peers`: RPC clients and servers of other libraries.
+//! The programs in `tests/peers`: RPC clients and servers of other libraries.
 //!
 //! A server says `ready` once it consumes, and ends when its standard input does. A client says
 //! what came of each call and ends by itself. Both end with 0, or the test fails with what they
@@ -15,7 +15,9 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 
-/// The longest that a peer may take for one thing: Python is slow to start on a busy machine.
+use crate::support::service::url;
+
+/// The longest that a peer may take for one thing: they are slow to start on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The library that a peer is made with.
@@ -24,21 +26,26 @@ pub(crate) enum Library {
     AioPika,
     FastStream,
     Propan,
+    Pika,
+    Amqplib,
 }
 
 impl Library {
     fn command(self, role: &str) -> Command {
-        let (name, interpreter) = match self {
-            Self::AioPika => ("aio_pika", "LEVERET_PYTHON"),
-            Self::FastStream => ("faststream", "LEVERET_PYTHON"),
+        let (name, suffix, interpreter) = match self {
+            Self::AioPika => ("aio_pika", "py", "LEVERET_PYTHON"),
+            Self::FastStream => ("faststream", "py", "LEVERET_PYTHON"),
             // It needs an older version of what FastStream needs.
-            Self::Propan => ("propan", "LEVERET_PYTHON_PROPAN"),
+            Self::Propan => ("propan", "py", "LEVERET_PYTHON_PROPAN"),
+            Self::Pika => ("pika", "py", "LEVERET_PYTHON"),
+            // Its packages are in LEVERET_NODE_PEERS.
+            Self::Amqplib => ("amqplib", "mjs", "LEVERET_NODE"),
         };
-        let python = env::var_os(interpreter)
+        let interpreter = env::var_os(interpreter)
             .unwrap_or_else(|| panic!("{interpreter} is not set: run `cargo xtask test`"));
         let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
-        let mut command = Command::new(python);
-        command.arg(peers.join(format!("{name}_{role}.py")));
+        let mut command = Command::new(interpreter);
+        command.arg(peers.join(format!("{name}_{role}.{suffix}"))).env("AMQP_URL", url());
         command.env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONUTF8", "1").kill_on_drop(true);
         command
     }

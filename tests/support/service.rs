@@ -2,16 +2,10 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
-use std::env;
-
 use leveret::{Client, Fault, FieldValue, Queue, Reply, Request, Server, ServerBuilder};
 
 use super::broker::unique;
-
-/// Where the broker is.
-pub(crate) fn url() -> String {
-    env::var("AMQP_URL").expect("AMQP_URL is not set: run `cargo xtask test`")
-}
+pub(crate) use super::broker::url;
 
 /// A queue that nobody else uses and that the broker deletes when it is no longer used.
 pub(crate) fn queue(purpose: &str) -> (String, Queue) {

@@ -1,0 +1,67 @@
+//! No socket at all, and a broker that is full.
+
+use leveret::broker::Broker;
+use leveret::{CallError, Client, Queue, Request, Server};
+
+use super::patiently;
+
+const URL: &str = "amqp://guest:guest@nowhere";
+
+#[tokio::test]
+async fn client_and_server_meet_without_a_socket() {
+    let broker = Broker::start().await.unwrap();
+    let server = Server::builder(URL)
+        .handle("echo", |request: Request| async move { Ok(request.into_body()) })
+        .start_over(broker.connect())
+        .await
+        .unwrap();
+    let client = Client::builder(URL).connect_over(broker.connect()).await.unwrap();
+    for size in [0, 1, 1_000_000] {
+        let body = vec![0x5a; size];
+        assert_eq!(client.call("echo", body.clone()).await.unwrap().body, body);
+    }
+    client.close().await;
+    server.shutdown().await.unwrap();
+}
+
+/// What nobody takes fills the broker, which holds back who publishes until somebody does.
+#[tokio::test]
+async fn a_full_broker_blocks_publishers_until_there_is_room() {
+    let broker = Broker::builder().memory_limit(10_000).start().await.unwrap();
+    let queue = || Queue::new("slow");
+    let echo = |request: Request| async move { Ok(request.into_body()) };
+    Server::builder(broker.url())
+        .handle(queue(), echo)
+        .start()
+        .await
+        .unwrap()
+        .shutdown()
+        .await
+        .unwrap();
+
+    let client = Client::connect(broker.url()).await.unwrap();
+    let calls: Vec<_> = (0..3u8)
+        .map(|number| {
+            let client = client.clone();
+            tokio::spawn(async move { client.call("slow", vec![number; 6_000]).await })
+        })
+        .collect();
+    let blocked = async {
+        while client.blocked().is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    patiently(blocked).await;
+    assert_eq!(client.blocked().as_deref(), Some("low on memory"));
+    let late = client.request("slow").timeout(std::time::Duration::from_millis(50)).send().await;
+    assert!(matches!(late, Err(CallError::Timeout { .. })), "{late:?}");
+
+    let server = Server::builder(broker.url()).handle(queue(), echo).start().await.unwrap();
+    for (number, call) in (0..3u8).zip(calls) {
+        let reply = patiently(call).await.unwrap().unwrap();
+        assert_eq!(reply.body, vec![number; 6_000]);
+    }
+    assert_eq!(client.blocked(), None);
+    client.close().await;
+    server.shutdown().await.unwrap();
+}
