@@ -4,6 +4,8 @@
 
 mod capture;
 mod log;
+mod node;
+mod peers;
 mod process;
 mod python;
 mod rabbitmq;
@@ -30,9 +32,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run all tests: those of the workspace, then those that need a broker, on each broker
+    /// Run all tests: on the broker inside the process, then on RabbitMQ
     ///
-    /// The broker is that of AMQP_URL if set, else a private RabbitMQ: the machine's own, or this
+    /// RabbitMQ is that of AMQP_URL if set, else a private RabbitMQ: the machine's own, or this
     /// Debian release's package.
     Test(test::Options),
 
@@ -67,7 +69,7 @@ fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace")
 }
 
-/// Where brokers and Python environments are kept between runs.
+/// Where brokers and what the peers run on are kept between runs.
 fn cache() -> Result<PathBuf> {
     let base = match std::env::var_os("XDG_CACHE_HOME") {
         Some(base) if !base.is_empty() => PathBuf::from(base),

@@ -1,4 +1,5 @@
-//! `cargo xtask test`: the workspace's own tests, then those that need a broker.
+//! `cargo xtask test`: all tests on the broker inside the process, then those that need a broker on
+//! RabbitMQ.
 
 use std::{fs, process::Command};
 
@@ -7,15 +8,18 @@ use clap::Args;
 use crate::{
     Result,
     log::Mark,
+    peers::Peers,
     process,
-    python::Interpreters,
     rabbitmq::{self, Broker},
     summary::Summary,
     workspace,
 };
 
-/// What is run on each broker: integration tests of the crate `leveret`, all of them ignored
-/// unless a broker is at hand.
+/// What is built: the same for all phases, so that it is built once.
+const EVERYTHING: [&str; 2] = ["--workspace", "--all-features"];
+
+/// What is run on each RabbitMQ: integration tests of the crate `leveret` that know a broker by its
+/// address alone.
 const PHASES: [Phase; 2] = [
     Phase { name: "clean", tests: &["rpc", PEERS], quiet: true },
     Phase { name: "checklist", tests: &["conformance", "checklist", "errors"], quiet: false },
@@ -28,7 +32,10 @@ struct Phase {
     quiet: bool,
 }
 
-/// The tests that need Python.
+/// What the broker inside the process behaves as, one after the other.
+const IN_PROCESS: [&str; 3] = ["3.10", "4.0", "4.3"];
+
+/// The tests against other libraries, ignored unless those are installed.
 const PEERS: &str = "interop";
 
 /// The tests that administer the broker: those with this in their path.
@@ -40,7 +47,7 @@ pub(crate) struct Options {
     #[arg(long, value_delimiter = ',', value_name = "VERSION,...")]
     brokers: Vec<String>,
 
-    /// Leave out the tests against other libraries, which need Python
+    /// Leave out the tests against other libraries, which need Python and Node
     #[arg(long)]
     no_peers: bool,
 
@@ -53,10 +60,13 @@ pub(crate) fn run(options: &Options) -> Result {
     let mut summary = Summary::default();
     let foreign = std::env::var("AMQP_URL").ok().filter(|_| options.brokers.is_empty());
 
-    if summary.phase("none", "workspace", || test_workspace(options)).is_some() {
+    if summary.phase("in-process", "workspace", || test_workspace(options)).is_some()
+        && let Some(peers) = prepare_peers(options, &mut summary)
+    {
+        test_peers_in_process(options, peers.as_ref(), &mut summary);
         match foreign {
-            Some(_) => test_on_foreign_broker(options, &mut summary),
-            None => test_on_own_brokers(options, &mut summary)?,
+            Some(_) => test_on_foreign_broker(options, peers.as_ref(), &mut summary),
+            None => test_on_own_brokers(options, peers.as_ref(), &mut summary)?,
         }
     }
 
@@ -69,18 +79,34 @@ pub(crate) fn run(options: &Options) -> Result {
 }
 
 fn test_workspace(options: &Options) -> Result {
-    let mut command = cargo_test(options, &["--workspace"], &[]);
-    // Tests that need no broker must not find one by accident.
-    check(command.env_remove("AMQP_URL"))
+    check(in_process(&mut cargo_test(options, &EVERYTHING, &[])))
 }
 
-fn test_on_own_brokers(options: &Options, summary: &mut Summary) -> Result {
+fn test_peers_in_process(options: &Options, peers: Option<&Peers>, summary: &mut Summary) {
+    let Some(peers) = peers else { return };
+    for version in IN_PROCESS {
+        let run = || {
+            let cargo_arguments = [&EVERYTHING[..], &["--test", PEERS]].concat();
+            let mut command = cargo_test(options, &cargo_arguments, &["--ignored"]);
+            peers.describe_to(in_process(&mut command));
+            check(command.env("LEVERET_BROKER_VERSION", version))
+        };
+        summary.phase(&format!("in-process {version}"), "peers", run);
+        if process::interrupted() {
+            return;
+        }
+    }
+}
+
+/// Takes away all that would lead to another broker.
+fn in_process(command: &mut Command) -> &mut Command {
+    command.env_remove("AMQP_URL").env_remove("LEVERET_BROKER_VERSION")
+}
+
+fn test_on_own_brokers(options: &Options, peers: Option<&Peers>, summary: &mut Summary) -> Result {
     let versions = match options.brokers.as_slice() {
         [] => vec![rabbitmq::default_version()?],
         versions => versions.to_vec(),
-    };
-    let Some(python) = prepare_python(options, summary) else {
-        return Ok(());
     };
     for version in versions {
         let name = format!("RabbitMQ {version}");
@@ -90,7 +116,7 @@ fn test_on_own_brokers(options: &Options, summary: &mut Summary) -> Result {
         };
         let mut passed = true;
         for phase in &PHASES {
-            let run = || run_phase(options, phase, Some(&broker), python.as_ref());
+            let run = || run_phase(options, phase, Some(&broker), peers);
             passed &= summary.phase(&name, phase.name, run).is_some();
             if process::interrupted() {
                 return Ok(());
@@ -103,47 +129,45 @@ fn test_on_own_brokers(options: &Options, summary: &mut Summary) -> Result {
     Ok(())
 }
 
-fn test_on_foreign_broker(options: &Options, summary: &mut Summary) {
-    let Some(python) = prepare_python(options, summary) else {
-        return;
-    };
+fn test_on_foreign_broker(options: &Options, peers: Option<&Peers>, summary: &mut Summary) {
     eprintln!(
         "\nxtask: the broker of AMQP_URL is not xtask's own: left out are the tests that \
          administer it ({ADMINISTRATION}) and the scan of its log"
     );
     for phase in &PHASES {
-        let run = || run_phase(options, phase, None, python.as_ref());
+        let run = || run_phase(options, phase, None, peers);
         summary.phase("AMQP_URL", phase.name, run);
     }
 }
 
-/// `Some(None)` if Python isn't wanted.
-fn prepare_python(options: &Options, summary: &mut Summary) -> Option<Option<Interpreters>> {
+/// `Some(None)` if they aren't wanted.
+fn prepare_peers(options: &Options, summary: &mut Summary) -> Option<Option<Peers>> {
     if options.no_peers {
         eprintln!("\nxtask: --no-peers: left out are the tests against other libraries ({PEERS})");
         return Some(None);
     }
-    summary.phase("none", "python", Interpreters::prepare).map(Some)
+    Peers::prepare(summary).map(Some)
 }
 
 fn run_phase(
     options: &Options,
     phase: &Phase,
     broker: Option<&Broker>,
-    python: Option<&Interpreters>,
+    peers: Option<&Peers>,
 ) -> Result {
-    let mut cargo_arguments = vec!["--package", "leveret", "--no-fail-fast"];
-    for test in phase.tests.iter().filter(|test| python.is_some() || **test != PEERS) {
+    let mut cargo_arguments = EVERYTHING.to_vec();
+    cargo_arguments.push("--no-fail-fast");
+    for test in phase.tests.iter().filter(|test| peers.is_some() || **test != PEERS) {
         cargo_arguments.extend(["--test", test]);
     }
-    let mut test_arguments = vec!["--ignored"];
+    let mut test_arguments = vec!["--include-ignored"];
     if broker.is_none() {
         test_arguments.extend(["--skip", ADMINISTRATION]);
     }
 
     let mut command = cargo_test(options, &cargo_arguments, &test_arguments);
-    if let Some(python) = python {
-        python.describe_to(&mut command);
+    if let Some(peers) = peers {
+        peers.describe_to(&mut command);
     }
     let Some(broker) = broker else {
         return check(&mut command);
