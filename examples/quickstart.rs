@@ -1,9 +1,10 @@
 //! A server and a client in one program: `cargo run --example quickstart`.
 //!
-//! They meet at the RabbitMQ of `AMQP_URL`, or at `amqp://localhost`.
+//! They meet at the RabbitMQ of `AMQP_URL`, or at a broker inside this process.
 
 use std::process::ExitCode;
 
+use leveret::broker::Broker;
 use leveret::{Client, Request, Server};
 
 #[tokio::main]
@@ -18,7 +19,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
-    let url = std::env::var("AMQP_URL").unwrap_or_else(|_| "amqp://localhost".to_owned());
+    let broker = Broker::start().await?;
+    let url = std::env::var("AMQP_URL").unwrap_or_else(|_| broker.url());
 
     let server = Server::builder(&url)
         .handle("leveret.quickstart", |request: Request| async move {
