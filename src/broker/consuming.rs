@@ -110,15 +110,31 @@ impl Node {
     }
 
     pub(super) fn deliver_ready(&mut self, host: &str, name: &ShortStr) {
-        while let Some(queue) = self.queue_mut(host, name)
-            && let Some((consumer, message)) = queue.next_delivery()
-        {
+        loop {
+            let Self { hosts, sessions, .. } = self;
+            let reads = |id| sessions.get(&id).is_some_and(|it| it.transmit.len() < MAX_UNREAD);
+            let queue = hosts.get_mut(host).and_then(|host| host.queues.get_mut(name));
+            let Some((consumer, message)) = queue.and_then(|queue| queue.next_delivery(reads))
+            else {
+                return;
+            };
             let (id, number, no_ack) = (consumer.session, consumer.channel, consumer.no_ack);
             let tag = consumer.tag.clone();
             if !no_ack {
                 consumer.unacknowledged = consumer.unacknowledged.saturating_add(1);
             }
             self.deliver(id, number, name, tag, no_ack, message);
+        }
+    }
+
+    /// The client has read what was sent: there is room for what its consumers wait for.
+    pub(super) fn deliver_to(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get(&id) else { return };
+        let host = session.virtual_host.clone();
+        let queues = session.channels.values().flat_map(|channel| channel.consumers.values());
+        let queues: Vec<ShortStr> = queues.cloned().collect();
+        for queue in queues {
+            self.deliver_ready(&host, &queue);
         }
     }
 
@@ -245,6 +261,10 @@ impl Node {
         self.settle(id, now, number, 0, true, Fate::Requeued)
     }
 }
+
+/// Octets that may wait for a client to read them when one more message is delivered to it. Beyond,
+/// messages wait in their queues, where memory is watched.
+const MAX_UNREAD: usize = 1 << 20;
 
 /// What becomes of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -45,6 +45,9 @@ pub(super) struct Host {
     pub(super) queues: BTreeMap<ShortStr, Queue>,
 }
 
+/// Octets of replies that may wait for a client to read them: two of the largest.
+const MAX_UNREAD_REPLIES: usize = 256 << 20;
+
 impl Node {
     /// `seed` makes names and addresses; the same one makes the same ones.
     pub(super) fn new(settings: Settings, seed: u64) -> Self {
@@ -75,11 +78,22 @@ impl Node {
     /// Takes what is whole off the front of `input`, unless the connection is blocked.
     pub(super) fn handle_input(&mut self, id: SessionId, now: Instant, input: &mut BytesMut) {
         self.take_input(id, now, input);
-        self.watch_memory();
+        self.watch_memory(now);
     }
 
     /// Raises the alarm when the queues hold more than they may, and ends it when they no longer do.
-    fn watch_memory(&mut self) {
+    /// A client that is sent far more in replies alone, and does not read them, is dropped.
+    fn watch_memory(&mut self, now: Instant) {
+        let limit = self.settings.memory_limit;
+        let unread = limit.max(MAX_UNREAD_REPLIES);
+        let deaf = self.sessions.iter().filter(|(_, session)| session.transmit.len() > unread);
+        let deaf: Vec<SessionId> = deaf.map(|(id, _)| *id).collect();
+        for id in deaf {
+            if let Some(session) = self.sessions.get_mut(&id) {
+                session.transmit.clear();
+            }
+            self.handle_eof(id, now);
+        }
         let queues = self.hosts.values().flat_map(|host| host.queues.values());
         let octets = queues.map(Queue::octets).fold(0, usize::saturating_add);
         let full = octets > self.settings.memory_limit;
@@ -155,6 +169,7 @@ impl Node {
             session.heartbeat.sent();
             out.extend_from_slice(&session.transmit);
             session.transmit.clear();
+            self.deliver_to(id);
         }
     }
 

@@ -153,17 +153,18 @@ impl Queue {
     }
 
     /// The consumer whose turn it is, if a message is there for it. It goes to the end of the row.
-    pub(super) fn next_delivery(&mut self) -> Option<(&mut Consumer, Message)> {
-        let highest = self
-            .consumers
-            .iter()
-            .filter(|consumer| consumer.has_room())
-            .map(|consumer| consumer.priority)
-            .max()?;
+    /// Connections that `reads` denies get nothing.
+    pub(super) fn next_delivery(
+        &mut self,
+        reads: impl Fn(SessionId) -> bool,
+    ) -> Option<(&mut Consumer, Message)> {
+        let may = |consumer: &Consumer| consumer.has_room() && reads(consumer.session);
+        let free = self.consumers.iter().filter(|consumer| may(consumer));
+        let highest = free.map(|consumer| consumer.priority).max()?;
         let turn = self
             .consumers
             .iter()
-            .position(|consumer| consumer.has_room() && consumer.priority == highest)?;
+            .position(|consumer| may(consumer) && consumer.priority == highest)?;
         let message = self.pop()?;
         let consumer = self.consumers.remove(turn)?;
         self.consumers.push_back(consumer);

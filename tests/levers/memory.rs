@@ -65,3 +65,35 @@ async fn a_full_broker_blocks_publishers_until_there_is_room() {
     client.close().await;
     server.shutdown().await.unwrap();
 }
+
+/// A client that does not read gets no more than a little; the rest waits in the queue, for others.
+#[tokio::test]
+async fn a_client_that_does_not_read_is_not_sent_everything() {
+    let broker = Broker::start().await.unwrap();
+    let stage = Server::builder(broker.url())
+        .connection_name("deaf")
+        .prefetch(0)
+        .handle("queue", |request: Request| async move { Ok(request.into_body()) })
+        .start()
+        .await
+        .unwrap();
+    broker.connection("deaf").unwrap().stall_writes();
+
+    let client = Client::connect(broker.url()).await.unwrap();
+    let calls: Vec<_> = (0..40)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { client.call("queue", vec![0; 100_000]).await })
+        })
+        .collect();
+    patiently(broker.until(|broker| broker.stats().published == 40)).await;
+    let waiting = broker.queue("queue").unwrap().ready;
+    assert!((20..=35).contains(&waiting), "{waiting} of 4 MB wait, and about one is sent");
+
+    broker.connection("deaf").unwrap().resume_writes();
+    for call in calls {
+        assert_eq!(patiently(call).await.unwrap().unwrap().body.len(), 100_000);
+    }
+    client.close().await;
+    stage.shutdown().await.unwrap();
+}
