@@ -19,8 +19,13 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
-    let broker = Broker::start().await?;
-    let url = std::env::var("AMQP_URL").unwrap_or_else(|_| broker.url());
+    let (url, _broker) = match std::env::var("AMQP_URL") {
+        Ok(url) => (url, None),
+        Err(_) => {
+            let broker = Broker::start().await?;
+            (broker.url(), Some(broker))
+        }
+    };
 
     let server = Server::builder(&url)
         .handle("leveret.quickstart", |request: Request| async move {

@@ -1,6 +1,7 @@
 //! [`Channel`]: what the broker keeps of a channel.
 
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
 use bytes::Bytes;
 use leveret_codec::{BasicProperties, ShortStr};
@@ -18,6 +19,8 @@ pub(super) struct Message {
     pub(super) redelivered: bool,
     /// When it is not to be delivered any more.
     pub(super) expires: Option<Instant>,
+    /// The queues in which it has expired, since it was last rejected.
+    pub(super) died_in: Vec<ShortStr>,
     /// Its place in the queue's order, which it keeps when it comes back.
     pub(super) position: u64,
 }
@@ -34,6 +37,8 @@ impl Message {
 #[derive(Debug)]
 pub(super) struct Unacknowledged {
     pub(super) queue: ShortStr,
+    /// Which of the queues that have had this name.
+    pub(super) incarnation: u64,
     /// Empty for one that was got.
     pub(super) consumer_tag: ShortStr,
     pub(super) message: Message,

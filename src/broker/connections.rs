@@ -77,7 +77,7 @@ impl ConnectionHandle {
     /// Whether it has published while an alarm is on, and is not read until that is over.
     pub fn is_blocked(&self) -> bool {
         let id = self.line.id;
-        self.shared.with(|node, _| node.sessions.get(&id).is_some_and(|session| session.blocked))
+        self.shared.query(|node| node.sessions.get(&id).is_some_and(|session| session.blocked))
     }
 
     /// The frames so far, both ways, in the order in which they passed the socket. There are none

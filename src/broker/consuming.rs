@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use leveret_codec::{ReplyCode, ShortStr, basic};
 
 use super::channel::{Message, Unacknowledged};
+use super::dead_letters::Death;
 use super::direct_reply::is_address;
 use super::node::{Node, SessionId};
 use super::permissions::Act;
@@ -105,26 +106,31 @@ impl Node {
 
     /// Delivers what the queue has to who has room for it.
     pub(super) fn dispatch(&mut self, host: &str, name: &ShortStr, now: Instant) {
-        self.expire_queue(host, name, now);
-        self.deliver_ready(host, name);
+        self.now = now;
+        loop {
+            self.expire_queue(host, name, now);
+            if !self.deliver_one(host, name) {
+                return;
+            }
+        }
     }
 
-    pub(super) fn deliver_ready(&mut self, host: &str, name: &ShortStr) {
-        loop {
-            let Self { hosts, sessions, .. } = self;
-            let reads = |id| sessions.get(&id).is_some_and(|it| it.transmit.len() < MAX_UNREAD);
-            let queue = hosts.get_mut(host).and_then(|host| host.queues.get_mut(name));
-            let Some((consumer, message)) = queue.and_then(|queue| queue.next_delivery(reads))
-            else {
-                return;
-            };
-            let (id, number, no_ack) = (consumer.session, consumer.channel, consumer.no_ack);
-            let tag = consumer.tag.clone();
-            if !no_ack {
-                consumer.unacknowledged = consumer.unacknowledged.saturating_add(1);
-            }
-            self.deliver(id, number, name, tag, no_ack, message);
+    /// Delivers the message in front, expired or not. Whether there was one, and somebody for it.
+    pub(super) fn deliver_one(&mut self, host: &str, name: &ShortStr) -> bool {
+        let Self { hosts, sessions, .. } = self;
+        let reads = |id| sessions.get(&id).is_some_and(|it| it.transmit.len() < MAX_UNREAD);
+        let queue = hosts.get_mut(host).and_then(|host| host.queues.get_mut(name));
+        let Some(queue) = queue else { return false };
+        let incarnation = queue.incarnation;
+        let Some((consumer, message)) = queue.next_delivery(reads) else { return false };
+        let (id, number, no_ack) = (consumer.session, consumer.channel, consumer.no_ack);
+        let tag = consumer.tag.clone();
+        if !no_ack {
+            consumer.unacknowledged = consumer.unacknowledged.saturating_add(1);
         }
+        let from = (name, incarnation);
+        self.deliver(id, number, from, tag, no_ack, message);
+        true
     }
 
     /// The client has read what was sent: there is room for what its consumers wait for.
@@ -134,7 +140,7 @@ impl Node {
         let queues = session.channels.values().flat_map(|channel| channel.consumers.values());
         let queues: Vec<ShortStr> = queues.cloned().collect();
         for queue in queues {
-            self.deliver_ready(&host, &queue);
+            self.dispatch(&host, &queue, self.now);
         }
     }
 
@@ -142,7 +148,7 @@ impl Node {
         &mut self,
         id: SessionId,
         number: u16,
-        queue: &ShortStr,
+        (queue, incarnation): (&ShortStr, u64),
         consumer_tag: ShortStr,
         no_ack: bool,
         message: Message,
@@ -160,7 +166,7 @@ impl Node {
         let (properties, body) = (message.properties.clone(), message.body.clone());
         if !no_ack {
             let queue = queue.clone();
-            let unacknowledged = Unacknowledged { queue, consumer_tag, message };
+            let unacknowledged = Unacknowledged { queue, incarnation, consumer_tag, message };
             channel.unacknowledged.insert(delivery_tag, unacknowledged);
         }
         session.send_content(number, deliver, &properties, &body);
@@ -185,7 +191,7 @@ impl Node {
         let Some(message) = queue.pop() else {
             return self.answer(id, number, false, basic::GetEmpty {});
         };
-        let message_count = count(queue.len());
+        let (message_count, incarnation) = (count(queue.len()), queue.incarnation);
         let session = self.session(id)?;
         let Some(channel) = session.channels.get_mut(&number) else { return Ok(()) };
         let delivery_tag = channel.next_delivery_tag();
@@ -199,9 +205,8 @@ impl Node {
         let (properties, body) = (message.properties.clone(), message.body.clone());
         if !get.no_ack {
             let consumer_tag = ShortStr::EMPTY;
-            channel
-                .unacknowledged
-                .insert(delivery_tag, Unacknowledged { queue: name, consumer_tag, message });
+            let got = Unacknowledged { queue: name, incarnation, consumer_tag, message };
+            channel.unacknowledged.insert(delivery_tag, got);
         }
         session.send_content(number, ok, &properties, &body);
         Ok(())
@@ -226,14 +231,17 @@ impl Node {
             (tag, true) => channel.unacknowledged.range(..=tag).map(|(tag, _)| *tag).collect(),
             (tag, false) => channel.unacknowledged.get(&tag).map(|_| tag).into_iter().collect(),
         };
-        if tags.is_empty() && (delivery_tag, multiple) != (0, true) {
+        // Also with `multiple`, the tag has to be that of a delivery that is not settled.
+        let known = channel.unacknowledged.contains_key(&delivery_tag);
+        if !known && (delivery_tag, multiple) != (0, true) {
             return Err(Raise::precondition(format!("unknown delivery tag {delivery_tag}")));
         }
         let settled: Vec<Unacknowledged> =
             tags.iter().filter_map(|tag| channel.unacknowledged.remove(tag)).collect();
         let mut queues: Vec<ShortStr> = Vec::new();
-        for Unacknowledged { queue, consumer_tag, message } in settled.into_iter().rev() {
-            if let Some(found) = self.queue_mut(&host, &queue) {
+        for Unacknowledged { queue, incarnation, consumer_tag, message } in settled {
+            let found = self.queue_mut(&host, &queue);
+            if let Some(found) = found.filter(|found| found.incarnation == incarnation) {
                 let mut consumers = found.consumers.iter_mut();
                 if let Some(consumer) =
                     consumers.find(|consumer| consumer.is(id, number, &consumer_tag))
@@ -243,7 +251,7 @@ impl Node {
                 match fate {
                     Fate::Acknowledged => {}
                     Fate::Requeued => found.put_back(message),
-                    Fate::Refused => self.dead_letter(&host, &queue, now, message, "rejected"),
+                    Fate::Refused => self.dead_letter(&host, &queue, message, Death::Rejected),
                 }
             }
             if !queues.contains(&queue) {

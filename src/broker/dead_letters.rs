@@ -1,6 +1,6 @@
 //! Messages and queues whose time is over, and where refused messages go.
 
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use leveret_codec::ShortStr;
@@ -24,7 +24,7 @@ impl Node {
             return self.delete_queue(host, name);
         }
         for message in queue.take_expired(now) {
-            self.dead_letter(host, name, now, message, "expired");
+            self.dead_letter(host, name, message, Death::Expired);
         }
     }
 
@@ -34,9 +34,8 @@ impl Node {
         &mut self,
         host: &str,
         name: &ShortStr,
-        now: Instant,
         mut message: Message,
-        reason: &'static str,
+        death: Death,
     ) {
         let Some(queue) = self.queue_mut(host, name) else { return };
         let Some((exchange, key)) = queue.dead_letters().filter(|(to, _)| to.is_empty()) else {
@@ -45,6 +44,7 @@ impl Node {
         let target = key.unwrap_or_else(|| message.routing_key.clone());
         let headers = message.properties.headers.get_or_insert_default();
         // What does not fit into the headers is not told.
+        let reason = if death == Death::Expired { "expired" } else { "rejected" };
         let _ = headers.insert("x-first-death-reason", reason);
         if let Ok(queue) = leveret_codec::LongStr::try_from(name.to_string()) {
             let _ = headers.insert("x-first-death-queue", queue);
@@ -54,9 +54,36 @@ impl Node {
         message.redelivered = false;
         message.exchange = exchange;
         message.routing_key = target.clone();
-        // A queue that leads to itself would turn for ever.
-        if target != *name && self.queue_mut(host, &target).is_some() {
-            self.enqueue(host, &target, now, message);
+        // What has only ever expired on its way turns in a circle if it comes back, and is dropped.
+        match death {
+            Death::Rejected => message.died_in.clear(),
+            Death::Expired => message.died_in.push(name.clone()),
+        }
+        if !message.died_in.contains(&target) {
+            let host = host.to_string();
+            self.letters.push_back(Letter { host, target, message });
         }
     }
+
+    /// Puts the dead letters into their queues, where they may die again.
+    pub(super) fn post_letters(&mut self, now: Instant) {
+        while let Some(Letter { host, target, message }) = self.letters.pop_front() {
+            self.enqueue(&host, &target, now, message);
+        }
+    }
+}
+
+/// What a message died of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Death {
+    Expired,
+    Rejected,
+}
+
+/// A dead message on its way to another queue.
+#[derive(Debug)]
+pub(super) struct Letter {
+    host: String,
+    target: ShortStr,
+    message: Message,
 }

@@ -57,9 +57,7 @@ impl Node {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let host = session.virtual_host.clone();
         let numbers: Vec<u16> = session.channels.keys().copied().collect();
-        for number in numbers {
-            self.release_channel(id, now, number);
-        }
+        self.release_channels(id, now, &numbers);
         if let Some(session) = self.sessions.get_mut(&id) {
             session.channels.clear();
         }
@@ -73,26 +71,35 @@ impl Node {
 
     /// Gives back everything that a channel has.
     pub(super) fn release_channel(&mut self, id: SessionId, now: Instant, number: u16) {
+        self.release_channels(id, now, &[number]);
+    }
+
+    /// First all consumers go, so that none of them gets what comes back then.
+    fn release_channels(&mut self, id: SessionId, now: Instant, numbers: &[u16]) {
         let host = self.host_name(id);
-        let Ok(channel) = self.channel(id, number) else { return };
-        let reply_consumer = channel.reply_consumer.take();
-        let consumers = core::mem::take(&mut channel.consumers);
-        let unacknowledged = core::mem::take(&mut channel.unacknowledged);
-        if let Some(consumer) = reply_consumer {
-            self.addresses.remove(&consumer.address);
+        let mut unacknowledged = Vec::new();
+        for number in numbers {
+            let Ok(channel) = self.channel(id, *number) else { continue };
+            let reply_consumer = channel.reply_consumer.take();
+            let consumers = core::mem::take(&mut channel.consumers);
+            unacknowledged.extend(core::mem::take(&mut channel.unacknowledged).into_values());
+            if let Some(consumer) = reply_consumer {
+                self.addresses.remove(&consumer.address);
+            }
+            for (tag, queue) in consumers {
+                self.remove_consumer(&host, &queue, id, *number, &tag, now);
+            }
         }
-        for (tag, queue) in consumers {
-            self.remove_consumer(&host, &queue, id, number, &tag, now);
+        let mut queues: Vec<ShortStr> = Vec::new();
+        for delivery in unacknowledged {
+            let queue = self.queue_mut(&host, &delivery.queue);
+            if let Some(queue) = queue.filter(|queue| queue.incarnation == delivery.incarnation) {
+                queue.put_back(delivery.message);
+            }
+            if !queues.contains(&delivery.queue) {
+                queues.push(delivery.queue);
+            }
         }
-        for delivery in unacknowledged.into_values().rev() {
-            self.requeue(&host, &delivery.queue, delivery.message);
-        }
-        let queues: Vec<ShortStr> = self
-            .hosts
-            .get(&host)
-            .into_iter()
-            .flat_map(|host| host.queues.keys().cloned())
-            .collect();
         for queue in queues {
             self.dispatch(&host, &queue, now);
         }

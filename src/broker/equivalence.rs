@@ -14,9 +14,9 @@ pub(super) fn check_equivalence(
     declare: &method::Declare,
     described: &str,
 ) -> Raised {
-    // An exclusive queue counts as not durable, whatever its declaration said.
     let attributes = [
-        ("durable", declare.durable, queue.durable),
+        // An exclusive queue is not durable, whatever its declaration says.
+        ("durable", declare.durable && !declare.exclusive, queue.durable),
         ("auto_delete", declare.auto_delete, queue.auto_delete),
     ];
     for (name, received, current) in attributes {

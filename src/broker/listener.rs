@@ -42,7 +42,9 @@ impl Shared {
     /// Does something with the node, and wakes every connection that this gave something to do.
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut Node, Instant) -> T) -> T {
         let mut guarded = self.lock();
-        let result = act(&mut guarded.node, self.clock.now());
+        let now = self.clock.now();
+        let result = act(&mut guarded.node, now);
+        guarded.node.conclude(now);
         let tasks = core::mem::take(&mut guarded.tasks);
         drop(guarded);
         tasks.into_values().for_each(Waker::wake);
@@ -52,7 +54,13 @@ impl Shared {
 
     /// Asks the node something that changes nothing.
     pub(super) fn query<T>(&self, ask: impl FnOnce(&Node) -> T) -> T {
-        ask(&self.lock().node)
+        // With no connection, nobody else sees to it that time passes.
+        let mut guarded = self.lock();
+        let now = self.clock.now();
+        if guarded.node.poll_timeout().is_some_and(|deadline| deadline <= now) {
+            guarded.node.handle_timeout(now);
+        }
+        ask(&guarded.node)
     }
 
     /// Ends every connection without a word.
@@ -98,6 +106,7 @@ where
     // The time that a client has to log in begins after the delay.
     let id = shared.with(|node, now| node.accept(now.after(plan.delay)));
     let line = shared.lines.accept(id, plan.faults);
+    shared.lines.changed();
     tokio::spawn(Port::new(Arc::clone(shared), line, stream).run(plan.delay));
 }
 
@@ -126,6 +135,15 @@ async fn wait(line: &Line, delay: Duration) {
         },
     )
     .await;
+}
+
+/// What came of a turn.
+struct Turn {
+    /// When something is due.
+    deadline: Option<Instant>,
+    finished: bool,
+    /// Whether anything happened.
+    acted: bool,
 }
 
 const READ_SIZE: usize = 0x4000;
@@ -166,13 +184,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Port<S> {
                 return Poll::Ready(());
             }
             let read = self.poll_read(context);
-            let (deadline, finished) = self.turn(context);
+            let Turn { deadline, finished, acted } = self.turn(context);
             let written = self.poll_write(context);
             let timed_out = self.poll_timer(context, deadline);
             if finished {
                 return Poll::Ready(());
             }
-            if !(read || written || timed_out) {
+            if !(read || acted || written || timed_out) {
                 return Poll::Pending;
             }
             self.shared.lines.changed();
@@ -181,17 +199,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Port<S> {
         Poll::Pending
     }
 
-    fn turn(&mut self, context: &Context<'_>) -> (Option<Instant>, bool) {
+    fn turn(&mut self, context: &Context<'_>) -> Turn {
+        let mut acted = false;
         let mut guarded = self.shared.lock();
         let now = self.shared.clock.now();
         let Guarded { node, tasks } = &mut *guarded;
         // What was left while the connection was blocked.
         if !self.input.is_empty() && node.is_reading(self.id) {
+            let before = self.input.len();
             node.handle_input(self.id, now, &mut self.input);
+            acted = self.input.len() < before;
         }
         if node.poll_timeout().is_some_and(|deadline| deadline <= now) {
             node.handle_timeout(now);
+            acted = true;
         }
+        acted |= node.notice(self.id);
         if self.output.is_empty() {
             node.poll_transmit(self.id, &mut self.output);
         }
@@ -205,10 +228,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Port<S> {
         let others: Vec<SessionId> =
             tasks.keys().copied().filter(|id| *id != self.id && node.has_news(*id)).collect();
         let wake: Vec<Waker> = others.iter().filter_map(|id| tasks.remove(id)).collect();
-        let state = (node.poll_timeout(), node.is_finished(self.id));
+        let (deadline, finished) = (node.poll_timeout(), node.is_finished(self.id));
         drop(guarded);
         wake.into_iter().for_each(Waker::wake);
-        state
+        Turn { deadline, finished, acted }
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>) -> bool {
@@ -223,7 +246,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Port<S> {
         let mut guarded = self.shared.lock();
         let now = self.shared.clock.now();
         match result {
-            Ok(0) | Err(_) => guarded.node.handle_eof(self.id, now),
+            Ok(0) | Err(_) => {
+                guarded.node.handle_eof(self.id, now);
+                guarded.node.conclude(now);
+            }
             Ok(_) => guarded.node.handle_input(self.id, now, &mut self.input),
         }
         true
@@ -233,7 +259,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Port<S> {
         let mut progress = false;
         while !self.output.is_empty() {
             match Pin::new(&mut self.stream).poll_write(context, &self.output) {
-                Poll::Pending => return false,
+                Poll::Pending => return progress,
                 Poll::Ready(Ok(length)) if length > 0 => self.output.advance(length),
                 Poll::Ready(_) => {
                     self.output.clear();

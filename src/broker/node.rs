@@ -3,14 +3,15 @@
 //! Bytes and time go in by connection, bytes come out by connection; what one connection does
 //! shows on the others as bytes to be sent.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use bytes::BytesMut;
 use leveret_codec::{Frame, Method, ReplyCode, ShortStr, channel as channel_method};
 
-use super::channel::{Channel, Message};
+use super::channel::Channel;
+use super::dead_letters::Letter;
 use super::heartbeat::Heartbeat;
 use super::queue::Queue;
 use super::raise::{Raise, Raised};
@@ -31,10 +32,15 @@ pub(super) struct Node {
     /// Whose consumer an address leads to.
     pub(super) addresses: BTreeMap<ShortStr, (SessionId, u16)>,
     pub(super) random: Random,
-    /// Why publishers are blocked, while they are.
+    /// Why publishers are blocked, if a test wants them to be.
     pub(super) alarm: Option<ShortStr>,
-    /// The alarm is on because the queues are full.
-    out_of_memory: bool,
+    /// The queues are full, which is an alarm, too.
+    pub(super) out_of_memory: bool,
+    /// The time of the last thing that happened.
+    pub(super) now: Instant,
+    /// Dead messages on their way to other queues.
+    pub(super) letters: VecDeque<Letter>,
+    pub(super) queues_made: u64,
     opened: u64,
     channels_opened: u32,
 }
@@ -59,6 +65,9 @@ impl Node {
             random: Random::new(seed),
             alarm: None,
             out_of_memory: false,
+            now: Instant::default(),
+            letters: VecDeque::new(),
+            queues_made: 0,
             opened: 0,
             channels_opened: 0,
             settings,
@@ -78,6 +87,13 @@ impl Node {
     /// Takes what is whole off the front of `input`, unless the connection is blocked.
     pub(super) fn handle_input(&mut self, id: SessionId, now: Instant, input: &mut BytesMut) {
         self.take_input(id, now, input);
+        self.conclude(now);
+    }
+
+    /// Draws the conclusions from what has happened, whatever it was.
+    pub(super) fn conclude(&mut self, now: Instant) {
+        self.now = now;
+        self.post_letters(now);
         self.watch_memory(now);
     }
 
@@ -97,11 +113,9 @@ impl Node {
         let queues = self.hosts.values().flat_map(|host| host.queues.values());
         let octets = queues.map(Queue::octets).fold(0, usize::saturating_add);
         let full = octets > self.settings.memory_limit;
-        if full && self.alarm.is_none() {
-            self.set_alarm(ShortStr::from_static("low on memory"));
-            self.out_of_memory = true;
-        } else if !full && core::mem::take(&mut self.out_of_memory) {
-            self.clear_alarm();
+        if full != self.out_of_memory {
+            self.out_of_memory = full;
+            self.end_of_alarm();
         }
     }
 
@@ -158,6 +172,7 @@ impl Node {
         for host in hosts {
             self.expire(&host, now);
         }
+        self.conclude(now);
     }
 
     // ------------------------------------------------------------------ output
@@ -188,11 +203,16 @@ impl Node {
         self.sessions.get(&id).is_none_or(|session| session.state == State::Closed)
     }
 
+    /// The connection's task looks after it again. Whether it had something to notice.
+    pub(super) fn notice(&mut self, id: SessionId) -> bool {
+        self.sessions.get_mut(&id).is_some_and(|session| core::mem::take(&mut session.resumed))
+    }
+
     /// Whether the connection's task has something to do.
     pub(super) fn has_news(&self, id: SessionId) -> bool {
-        self.sessions
-            .get(&id)
-            .is_none_or(|session| !session.transmit.is_empty() || session.state == State::Closed)
+        self.sessions.get(&id).is_none_or(|session| {
+            !session.transmit.is_empty() || session.resumed || session.state == State::Closed
+        })
     }
 
     /// Whether the transport is to be read.
@@ -204,6 +224,7 @@ impl Node {
     pub(super) fn forget(&mut self, id: SessionId, now: Instant) {
         self.handle_eof(id, now);
         self.sessions.remove(&id);
+        self.conclude(now);
     }
 
     // ------------------------------------------------------------------ commands
@@ -267,12 +288,6 @@ impl Node {
 
     pub(super) fn host_name(&self, id: SessionId) -> String {
         self.sessions.get(&id).map(|session| session.virtual_host.clone()).unwrap_or_default()
-    }
-
-    pub(super) fn requeue(&mut self, host: &str, queue: &ShortStr, message: Message) {
-        if let Some(queue) = self.queue_mut(host, queue) {
-            queue.put_back(message);
-        }
     }
 
     pub(super) fn queue_mut(&mut self, host: &str, queue: &ShortStr) -> Option<&mut Queue> {

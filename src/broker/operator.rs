@@ -26,13 +26,28 @@ impl Node {
         self.alarm = Some(reason);
     }
 
-    /// Whoever was blocked is read again, and told so if it was told before.
     pub(super) fn clear_alarm(&mut self) {
         self.alarm = None;
+        self.end_of_alarm();
+    }
+
+    /// Why publishers are blocked, if they are.
+    pub(super) fn alarm(&self) -> Option<ShortStr> {
+        let memory = self.out_of_memory.then(|| ShortStr::from_static("low on memory"));
+        self.alarm.clone().or(memory)
+    }
+
+    /// When the last alarm is over, whoever was blocked is read again, and told so if it was told
+    /// before.
+    pub(super) fn end_of_alarm(&mut self) {
+        if self.alarm().is_some() {
+            return;
+        }
         for session in self.sessions.values_mut() {
             if !core::mem::take(&mut session.blocked) {
                 continue;
             }
+            session.resumed = true;
             if session.hears_of_blocked && session.state == State::Running {
                 session.send(0, method::Unblocked {});
             }

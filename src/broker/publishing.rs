@@ -126,6 +126,7 @@ impl Node {
             body,
             redelivered: false,
             expires: time_to_live.map(|time| now.after(time)),
+            died_in: Vec::new(),
             position: 0,
         };
         let routed = self.route(id, now, &targets, &message);
@@ -173,7 +174,7 @@ impl Node {
     fn dispatch_new(&mut self, host: &str, name: &ShortStr, now: Instant) {
         let is_next = self.queue_mut(host, name).is_some_and(|queue| queue.len() == 1);
         if is_next {
-            self.deliver_ready(host, name);
+            self.deliver_one(host, name);
         }
         self.dispatch(host, name, now);
     }
@@ -208,7 +209,7 @@ impl Node {
 
     /// Who publishes while an alarm is on is told, and read no more.
     fn block(&mut self, id: SessionId) -> Raised {
-        let Some(reason) = self.alarm.clone() else { return Ok(()) };
+        let Some(reason) = self.alarm() else { return Ok(()) };
         let session = self.session(id)?;
         if session.hears_of_blocked {
             session.send(0, connection_method::Blocked { reason });

@@ -12,6 +12,8 @@ use crate::Instant;
 
 #[derive(Debug)]
 pub(super) struct Queue {
+    /// Which of the queues of the broker, the same name or not.
+    pub(super) incarnation: u64,
     pub(super) durable: bool,
     /// The connection that it belongs to.
     pub(super) exclusive: Option<SessionId>,
@@ -60,6 +62,7 @@ impl Queue {
         now: Instant,
     ) -> Self {
         Self {
+            incarnation: 0,
             durable,
             exclusive,
             auto_delete,

@@ -41,8 +41,12 @@ impl Node {
                 self.answer(id, number, purge.nowait, method::PurgeOk { message_count })
             }
             Method::QueueDelete(delete) => {
-                let message_count = self.delete(id, number, &delete)?;
-                self.answer(id, number, delete.nowait, method::DeleteOk { message_count })
+                let (queue, message_count) = self.check_delete(id, number, &delete)?;
+                // Who deletes hears first, then who consumed.
+                self.answer(id, number, delete.nowait, method::DeleteOk { message_count })?;
+                let host = self.host_name(id);
+                self.delete_queue(&host, &queue);
+                Ok(())
             }
             // Those that only a broker sends.
             _ => Err(Raise::connection(ReplyCode::COMMAND_INVALID, "unimplemented method")),
@@ -91,13 +95,15 @@ impl Node {
             }
             None if declare.passive => return Err(Raise::not_found(format!("no {described}"))),
             None => {
-                let queue = Queue::new(
-                    declare.durable,
+                self.queues_made = self.queues_made.saturating_add(1);
+                let mut queue = Queue::new(
+                    declare.durable && !declare.exclusive,
                     declare.exclusive.then_some(id),
                     declare.auto_delete,
                     declare.arguments,
                     now,
                 );
+                queue.incarnation = self.queues_made;
                 if let Some(host) = self.hosts.get_mut(&host) {
                     host.queues.insert(name.clone(), queue);
                 }
@@ -142,12 +148,18 @@ impl Node {
         Ok(count(queue.purge()))
     }
 
-    fn delete(&mut self, id: SessionId, number: u16, delete: &method::Delete) -> Raised<u32> {
+    /// Whether the queue may be deleted, if it is there; its name, and how many messages it has.
+    fn check_delete(
+        &mut self,
+        id: SessionId,
+        number: u16,
+        delete: &method::Delete,
+    ) -> Raised<(ShortStr, u32)> {
         let name = self.named(id, number, &delete.queue)?;
         let host = self.host_name(id);
         let described = queue_in(&host, &name);
         self.permit_queue(id, Act::Configure, &name)?;
-        let Some(queue) = self.queue_mut(&host, &name) else { return Ok(0) };
+        let Some(queue) = self.queue_mut(&host, &name) else { return Ok((name, 0)) };
         allow(queue, id, &described)?;
         if delete.if_unused && !queue.consumers.is_empty() {
             return Err(Raise::precondition(format!("{described} in use")));
@@ -156,8 +168,7 @@ impl Node {
             return Err(Raise::precondition(format!("{described} not empty")));
         }
         let messages = count(queue.len());
-        self.delete_queue(&host, &name);
-        Ok(messages)
+        Ok((name, messages))
     }
 
     /// The queue goes, and its consumers hear of it, if they can.

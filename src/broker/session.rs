@@ -62,6 +62,8 @@ pub(super) struct Session {
     pub(super) hears_of_refusal: bool,
     /// It has published while an alarm is on, and is read no more until that is over.
     pub(super) blocked: bool,
+    /// It is read again, and its task has not noticed yet.
+    pub(super) resumed: bool,
     pub(super) channels: BTreeMap<u16, Channel>,
 }
 
@@ -83,6 +85,7 @@ impl Session {
             hears_of_blocked: false,
             hears_of_refusal: false,
             blocked: false,
+            resumed: false,
             channels: BTreeMap::new(),
         }
     }
@@ -114,6 +117,8 @@ impl Session {
         let reply_text = reply_text(code, text);
         self.send(0, method::Close { reply_code: code, reply_text, class_id, method_id });
         self.state = State::ExpectCloseOk;
+        // The answer is read even in an alarm.
+        self.resumed = core::mem::take(&mut self.blocked);
         self.deadline = Some(now.after(Duration::from_secs(30)));
         self.heartbeat = Heartbeat::new(0, now);
     }
