@@ -63,11 +63,13 @@ impl Assembly {
                         let text = "content body frame exceeds remaining content size";
                         return Err(within(&method, ReplyCode::FRAME_ERROR, text));
                     }
-                    // Up to 4.2.5 such a body never ends.
+                    // Up to 4.2.5 such a body never ends. What comes is not kept.
                     None => u64::MAX,
-                    Some(missing) => missing,
+                    Some(missing) => {
+                        body.extend_from_slice(payload);
+                        missing
+                    }
                 };
-                body.extend_from_slice(payload);
                 Ok(self.advance(method, properties, missing, body))
             }
             (Self::Body { method, .. }, _) => Err(within(
@@ -85,7 +87,8 @@ impl Assembly {
         payload: &Bytes,
     ) -> Raised<Option<Whole>> {
         let ContentHeader { body_size, properties } =
-            ContentHeader::decode(payload).map_err(|error| match error.problem() {
+            // Properties are kept with their message, and the read buffer must not be.
+            ContentHeader::decode(&Bytes::copy_from_slice(payload)).map_err(|error| match error.problem() {
                 Problem::NoContent { class } => within(
                     &method,
                     ReplyCode::UNEXPECTED_FRAME,

@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
-use leveret_codec::{BasicProperties, ShortStr};
+use leveret_codec::{BasicProperties, FieldTable, ShortStr};
 
 use super::assembly::Assembly;
 use crate::Instant;
@@ -29,7 +29,8 @@ impl Message {
     /// What it takes to keep, roughly.
     pub(super) fn octets(&self) -> usize {
         const EACH: usize = 512;
-        self.body.len().saturating_add(EACH)
+        let headers = self.properties.headers.as_ref().map_or(0, FieldTable::encoded_len);
+        self.body.len().saturating_add(headers).saturating_add(EACH)
     }
 }
 

@@ -99,7 +99,7 @@ impl Node {
 
     /// Raises the alarm when the queues hold more than they may, and ends it when they no longer do.
     /// A client that is sent far more in replies alone, and does not read them, is dropped.
-    fn watch_memory(&mut self, now: Instant) {
+    pub(super) fn watch_memory(&mut self, now: Instant) {
         let limit = self.settings.memory_limit;
         let unread = limit.max(MAX_UNREAD_REPLIES);
         let deaf = self.sessions.iter().filter(|(_, session)| session.transmit.len() > unread);

@@ -120,8 +120,8 @@ impl Node {
             targets.clear();
         }
         let message = Message {
-            exchange: publish.exchange.clone(),
-            routing_key: publish.routing_key.clone(),
+            exchange: publish.exchange.detached(),
+            routing_key: publish.routing_key.detached(),
             properties,
             body,
             redelivered: false,
@@ -131,7 +131,10 @@ impl Node {
         };
         let routed = self.route(id, now, &targets, &message);
         self.settle_publish(id, number, publish, &message, routed)?;
-        self.block(id)
+        self.block(id)?;
+        // The next one is blocked if this one was one too many.
+        self.watch_memory(now);
+        Ok(())
     }
 
     /// To each queue or reply consumer that is there. Whether there is any.

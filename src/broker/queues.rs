@@ -100,12 +100,12 @@ impl Node {
                     declare.durable && !declare.exclusive,
                     declare.exclusive.then_some(id),
                     declare.auto_delete,
-                    declare.arguments,
+                    declare.arguments.detached(),
                     now,
                 );
                 queue.incarnation = self.queues_made;
                 if let Some(host) = self.hosts.get_mut(&host) {
-                    host.queues.insert(name.clone(), queue);
+                    host.queues.insert(name.detached(), queue);
                 }
             }
         }

@@ -21,6 +21,7 @@ mod reply_consumer;
 mod reply_queues;
 mod requests;
 mod roles;
+mod settling;
 #[path = "../support/mod.rs"]
 mod support;
 mod tables;

@@ -32,6 +32,8 @@ mod reply_queues;
 mod requests;
 #[path = "../conformance/roles.rs"]
 mod roles;
+#[path = "../conformance/settling.rs"]
+mod settling;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../conformance/tables.rs"]

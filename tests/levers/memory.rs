@@ -1,4 +1,4 @@
-//! No socket at all, and a broker that is full.
+//! No socket at all, a broker that is full, and messages that turn in circles.
 
 use leveret::broker::Broker;
 use leveret::{CallError, Client, Queue, Request, Server};
@@ -96,4 +96,60 @@ async fn a_client_that_does_not_read_is_not_sent_everything() {
     }
     client.close().await;
     stage.shutdown().await.unwrap();
+}
+
+/// Two queues lead to each other and keep nothing: what goes in dies, and the broker does not.
+#[tokio::test]
+async fn a_circle_of_dead_letters_ends() {
+    let broker = Broker::start().await.unwrap();
+    let to = |name: &'static str, other: &'static str| {
+        Queue::new(name)
+            .argument("x-message-ttl", 0)
+            .argument("x-dead-letter-exchange", "")
+            .argument("x-dead-letter-routing-key", other)
+    };
+    let nothing = |_: Request| async move { Ok(()) };
+    let server = Server::builder(broker.url())
+        .handle(to("one", "two"), nothing)
+        .handle(to("two", "one"), nothing)
+        .start()
+        .await
+        .unwrap();
+    server.shutdown().await.unwrap();
+
+    let client = Client::connect(broker.url()).await.unwrap();
+    let call = client.request("one").timeout(std::time::Duration::from_millis(50)).send();
+    assert!(matches!(call.await, Err(CallError::Timeout { .. })));
+    for queue in ["one", "two"] {
+        assert_eq!(broker.queue(queue).unwrap().ready, 0, "{queue}");
+    }
+    client.close().await;
+}
+
+/// Whatever makes room ends the alarm.
+#[tokio::test]
+async fn a_queue_that_is_deleted_makes_room() {
+    let broker = Broker::builder().memory_limit(10_000).start().await.unwrap();
+    let echo = |request: Request| async move { Ok(request.into_body()) };
+    let server = Server::builder(broker.url()).handle("full", echo).start().await.unwrap();
+    server.shutdown().await.unwrap();
+    let server = Server::builder(broker.url()).handle("free", echo).start().await.unwrap();
+    let client = Client::connect(broker.url()).await.unwrap();
+    // One to fill it, and one more to be blocked.
+    let lost = [20_000, 1].map(|size| {
+        let client = client.clone();
+        tokio::spawn(async move { client.call("full", vec![0; size]).await })
+    });
+    let blocked = async {
+        while client.blocked().is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    patiently(blocked).await;
+    let waits = client.call("free", "hello");
+    assert!(broker.delete_queue("full"));
+    assert_eq!(patiently(waits).await.unwrap().body, "hello");
+    lost.iter().for_each(tokio::task::JoinHandle::abort);
+    client.close().await;
+    server.shutdown().await.unwrap();
 }
