@@ -58,6 +58,8 @@ pub(super) struct Channel {
     pub(super) delivery_tag: u64,
     /// For consumers to come.
     pub(super) prefetch: u16,
+    /// For the channel as a whole; 0 is no limit.
+    pub(super) shared_prefetch: u16,
     /// Publishes since `confirm.select`.
     pub(super) confirms: Option<u64>,
     /// The queue declared last, which an empty name means.
@@ -76,6 +78,12 @@ pub(super) struct ReplyConsumer {
 impl Channel {
     pub(super) fn new(serial: u32) -> Self {
         Self { serial, ..Self::default() }
+    }
+
+    /// Whether the channel as a whole may have one more delivery to acknowledge.
+    pub(super) fn has_room(&self) -> bool {
+        let limit = usize::from(self.shared_prefetch);
+        limit == 0 || self.unacknowledged.len() < limit
     }
 
     pub(super) fn next_delivery_tag(&mut self) -> u64 {

@@ -118,11 +118,16 @@ impl Node {
     /// Delivers the message in front, expired or not. Whether there was one, and somebody for it.
     pub(super) fn deliver_one(&mut self, host: &str, name: &ShortStr) -> bool {
         let Self { hosts, sessions, .. } = self;
-        let reads = |id| sessions.get(&id).is_some_and(|it| it.transmit.len() < MAX_UNREAD);
+        let takes = |consumer: &Consumer| {
+            let session = sessions.get(&consumer.session);
+            let session = session.filter(|session| session.transmit.len() < MAX_UNREAD);
+            let channel = session.and_then(|session| session.channels.get(&consumer.channel));
+            channel.is_some_and(|channel| consumer.no_ack || channel.has_room())
+        };
         let queue = hosts.get_mut(host).and_then(|host| host.queues.get_mut(name));
         let Some(queue) = queue else { return false };
         let incarnation = queue.incarnation;
-        let Some((consumer, message)) = queue.next_delivery(reads) else { return false };
+        let Some((consumer, message)) = queue.next_delivery(takes) else { return false };
         let (id, number, no_ack) = (consumer.session, consumer.channel, consumer.no_ack);
         let tag = consumer.tag.clone();
         if !no_ack {

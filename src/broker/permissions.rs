@@ -80,6 +80,16 @@ impl Node {
         self.permit(id, act, &format!("{name}"), &described)
     }
 
+    /// Any of the three permissions will do to see whether a queue is there.
+    pub(super) fn permit_sight(&mut self, id: SessionId, name: &ShortStr) -> Raised {
+        if !self.settings.version.guards_passive_declare() {
+            return Ok(());
+        }
+        self.permit_queue(id, Act::Read, name)
+            .or_else(|_| self.permit_queue(id, Act::Write, name))
+            .or_else(|_| self.permit_queue(id, Act::Configure, name))
+    }
+
     pub(super) fn permit_exchange(&mut self, id: SessionId, name: &ShortStr) -> Raised {
         let name = if name.is_empty() { String::from("amq.default") } else { format!("{name}") };
         let described = format!("exchange '{name}' in vhost '{}'", self.host_name(id));

@@ -77,7 +77,12 @@ impl Node {
         if qos.prefetch_size != 0 {
             return Err(not_implemented(&format!("prefetch_size!=0 ({})", qos.prefetch_size)));
         }
-        self.channel(id, number)?.prefetch = qos.prefetch_count;
+        let shared = qos.global && self.settings.version.shares_prefetch();
+        let channel = self.channel(id, number)?;
+        match shared {
+            true => channel.shared_prefetch = qos.prefetch_count,
+            false => channel.prefetch = qos.prefetch_count,
+        }
         self.answer(id, number, false, basic::QosOk {})
     }
 

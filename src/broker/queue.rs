@@ -156,12 +156,12 @@ impl Queue {
     }
 
     /// The consumer whose turn it is, if a message is there for it. It goes to the end of the row.
-    /// Connections that `reads` denies get nothing.
+    /// Those that `takes` denies get nothing.
     pub(super) fn next_delivery(
         &mut self,
-        reads: impl Fn(SessionId) -> bool,
+        takes: impl Fn(&Consumer) -> bool,
     ) -> Option<(&mut Consumer, Message)> {
-        let may = |consumer: &Consumer| consumer.has_room() && reads(consumer.session);
+        let may = |consumer: &Consumer| consumer.has_room() && takes(consumer);
         let free = self.consumers.iter().filter(|consumer| may(consumer));
         let highest = free.map(|consumer| consumer.priority).max()?;
         let turn = self

@@ -81,8 +81,9 @@ impl Node {
             return Err(Raise::channel(ReplyCode::ACCESS_REFUSED, text));
         }
         let described = queue_in(&host, &name);
-        if !declare.passive {
-            self.permit_queue(id, Act::Configure, &name)?;
+        match declare.passive {
+            true => self.permit_sight(id, &name)?,
+            false => self.permit_queue(id, Act::Configure, &name)?,
         }
         match self.queue_mut(&host, &name) {
             Some(queue) if declare.passive => allow(queue, id, &described)?,

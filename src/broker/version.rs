@@ -65,6 +65,17 @@ impl Version {
         self >= Self::V4_0
     }
 
+    /// `basic.qos` with `global` limits the channel as a whole. Later it means each consumer, as
+    /// without.
+    pub(super) fn shares_prefetch(self) -> bool {
+        self <= Self::V4_0
+    }
+
+    /// A passive declare takes one of the three permissions, whichever.
+    pub(super) fn guards_passive_declare(self) -> bool {
+        self >= Self::V4_3
+    }
+
     /// The permission that is missing has a name in the text of a 403.
     pub(super) fn names_the_permission(self) -> bool {
         self >= Self::V4_0

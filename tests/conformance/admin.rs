@@ -122,3 +122,31 @@ async fn item_43_an_operator_closes_with_320() {
     let text = "CONNECTION_FORCED - maintenance";
     wire.expect_connection_close(ReplyCode::CONNECTION_FORCED, text, (0, 0)).await;
 }
+
+/// Whether a queue is there, 4.3 tells only to who may do something with it.
+#[tokio::test]
+async fn a_passive_declare_needs_a_permission_from_4_3_on() {
+    let broker = Broker::shared().await;
+    let mut owner = broker.channel().await;
+    let queue = super::roles::declare(&mut owner, 1, "guarded").await;
+    let passive =
+        leveret_codec::queue::Declare { queue: queue.clone(), passive: true, ..Default::default() };
+    for (read, permitted) in [(".*", true), ("^$", !broker.at_least(4, 3))] {
+        let user = User::new(&broker, "^$", "^$", read);
+        let mut wire = user.connect(&broker).await;
+        wire.open_channel(1).await;
+        if permitted {
+            wire.call::<leveret_codec::queue::DeclareOk>(1, passive.clone()).await;
+        } else {
+            wire.send(1, passive.clone()).await;
+            let text = format!(
+                "ACCESS_REFUSED - configure access to {} refused for user '{}'",
+                queue_in_vhost(&broker, &queue),
+                user.name
+            );
+            wire.expect_channel_close(1, ReplyCode::ACCESS_REFUSED, &text, (50, 10)).await;
+        }
+        wire.close().await;
+    }
+    owner.close().await;
+}

@@ -134,3 +134,29 @@ async fn an_exclusive_queue_is_not_durable() {
     }
     wire.close().await;
 }
+
+/// Up to 4.0 the limit is the channel's. Later it is each consumer's, as without `global`.
+#[tokio::test]
+async fn item_34_a_global_prefetch_is_shared_up_to_4_0() {
+    let broker = Broker::shared().await;
+    let mut wire = broker.channel().await;
+    let queue = queue_with(&mut wire, &[]).await;
+    let qos = basic::Qos { prefetch_size: 0, prefetch_count: 1, global: true };
+    wire.call::<basic::QosOk>(1, qos).await;
+    for _ in 0..2 {
+        consume(&mut wire, 1, &queue).await;
+    }
+    for body in ["one", "two"] {
+        wire.publish(1, &queue, BasicProperties::default(), body.as_bytes()).await;
+    }
+    let (first, _) = wire.expect_delivery(1).await;
+    if broker.at_least(4, 3) {
+        wire.expect_delivery(1).await;
+    } else {
+        wire.expect_silence(1).await;
+        let delivery_tag = first.delivery_tag;
+        wire.send(1, basic::Ack { delivery_tag, multiple: false }).await;
+        assert_eq!(wire.expect_delivery(1).await.1.body, b"two");
+    }
+    wire.close().await;
+}
