@@ -1,4 +1,4 @@
-//! Whether a queue is declared as it is, and RabbitMQ's words where it is not.
+//! Whether a queue can be declared so, or is declared as it is, and RabbitMQ's words where not.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -8,6 +8,33 @@ use leveret_codec::{FieldTable, FieldValue, queue as method};
 
 use super::queue::Queue;
 use super::raise::{Raise, Raised};
+
+/// Refuses arguments of a new queue that make no sense. Those that this broker does not know, such
+/// as `x-max-length`, it takes and ignores.
+pub(super) fn check_arguments(arguments: &FieldTable, described: &str) -> Raised {
+    for (name, least) in [("x-message-ttl", 0), ("x-expires", 1)] {
+        let Some(value) = arguments.get(name) else { continue };
+        let problem = match value.as_i64() {
+            None => format!("\"expected integer, got {}\"", erlang_type(&value)),
+            Some(number) if number < 0 => format!("{{value_negative,{number}}}"),
+            Some(number) if number < least => format!("{{value_zero,{number}}}"),
+            Some(_) => continue,
+        };
+        let text = format!("invalid arg '{name}' for {described}: {problem}");
+        return Err(Raise::precondition(text));
+    }
+    for name in ["x-dead-letter-exchange", "x-dead-letter-routing-key"] {
+        match arguments.get(name) {
+            None | Some(FieldValue::LongStr(_)) => {}
+            Some(other) => {
+                let found = erlang_type(&other);
+                let text = format!("invalid type '{found}' for arg '{name}' in {described}");
+                return Err(Raise::precondition(text));
+            }
+        }
+    }
+    Ok(())
+}
 
 pub(super) fn check_equivalence(
     queue: &Queue,

@@ -20,7 +20,9 @@
 //! # }
 //! ```
 //!
-//! It is for tests and development. Nothing is kept on disk; of the exchanges, only the default one
+//! It is for tests and development. Nothing is kept on disk; of the arguments of queues it heeds
+//! `x-message-ttl`, `x-expires` and `x-dead-letter-*`, and of dead letters it tells the first reason
+//! and queue only; a wrong login is dropped at once, where RabbitMQ waits for three seconds; of the exchanges, only the default one
 //! routes; there are no clusters, transactions or policies. Memory is bounded: above
 //! [`memory_limit`](BrokerBuilder::memory_limit), publishers are blocked. It listens on loopback
 //! unless told otherwise.
@@ -132,7 +134,7 @@ pub struct BrokerBuilder {
 }
 
 impl BrokerBuilder {
-    /// Which RabbitMQ to behave as.
+    /// Which RabbitMQ to behave as. This comes first: its limits are those of that version.
     pub fn version(mut self, version: Version) -> Self {
         let Settings { users, virtual_hosts, memory_limit, .. } = self.settings;
         self.settings = Settings { users, virtual_hosts, memory_limit, ..Settings::new(version) };
@@ -164,6 +166,22 @@ impl BrokerBuilder {
     /// publishes is blocked until there are fewer (`connection.blocked`, "low on memory").
     pub fn memory_limit(mut self, octets: usize) -> Self {
         self.settings.memory_limit = octets;
+        self
+    }
+
+    /// The largest body in octets; a larger one is 406 on its channel. That of the version unless
+    /// set: 128 MiB for 3.10, 16 MiB from 4.0 on.
+    pub fn max_message_size(mut self, octets: u64) -> Self {
+        self.settings.max_message_size = octets;
+        self
+    }
+
+    /// What `connection.tune` offers: the most channels (2047 unless set), the largest frame in
+    /// octets (131072) and the seconds between signs of life (60).
+    pub fn tune(mut self, channel_max: u16, frame_max: u32, heartbeat: u16) -> Self {
+        self.settings.channel_max = channel_max;
+        self.settings.frame_max = frame_max;
+        self.settings.heartbeat = heartbeat;
         self
     }
 

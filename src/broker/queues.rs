@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use leveret_codec::{Method, ReplyCode, ShortStr, queue as method};
 
 use super::direct_reply::is_address;
-use super::equivalence::check_equivalence;
+use super::equivalence::{check_arguments, check_equivalence};
 use super::node::{Node, SessionId};
 use super::permissions::Act;
 use super::publishing::is_exchange;
@@ -96,6 +96,7 @@ impl Node {
             }
             None if declare.passive => return Err(Raise::not_found(format!("no {described}"))),
             None => {
+                check_arguments(&declare.arguments, &described)?;
                 self.queues_made = self.queues_made.saturating_add(1);
                 let mut queue = Queue::new(
                     declare.durable && !declare.exclusive,

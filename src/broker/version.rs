@@ -1,6 +1,8 @@
 //! [`Version`]: which RabbitMQ to behave as, and every difference that makes.
 
-/// A version of RabbitMQ that the broker can behave as.
+/// A version of RabbitMQ that the broker can behave as, as it is configured when nothing is. All of
+/// them still make queues that are neither durable nor exclusive, which 4.3 only warns of in its
+/// log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 #[non_exhaustive]
 pub enum Version {

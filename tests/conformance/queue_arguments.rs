@@ -163,3 +163,33 @@ async fn a_queue_that_nobody_uses_expires() {
     tokio::time::timeout(std::time::Duration::from_secs(10), returned).await.unwrap();
     wire.hang_up();
 }
+
+#[tokio::test]
+async fn arguments_that_make_no_sense_are_406() {
+    let broker = Broker::shared().await;
+    let mut wire = broker.channel().await;
+    for (name, value, problem) in [
+        ("x-message-ttl", FieldValue::I32(-1), "{value_negative,-1}"),
+        ("x-expires", FieldValue::I32(0), "{value_zero,0}"),
+        ("x-expires", FieldValue::I32(-1), "{value_negative,-1}"),
+        ("x-message-ttl", "soon".try_into().unwrap(), "\"expected integer, got longstr\""),
+        ("x-dead-letter-exchange", FieldValue::I32(1), ""),
+    ] {
+        let queue = unique("senseless");
+        let mut arguments = FieldTable::new();
+        arguments.insert(name, value).unwrap();
+        let declare =
+            queue::Declare { queue: queue.clone(), durable: true, arguments, ..Default::default() };
+        wire.send(1, declare).await;
+        let named = super::roles::queue_in_vhost(&broker, &queue);
+        let text = match problem {
+            "" => format!("invalid type 'signedint' for arg '{name}' in {named}"),
+            _ => format!("invalid arg '{name}' for {named}: {problem}"),
+        };
+        let text = format!("PRECONDITION_FAILED - {text}");
+        let code = leveret_codec::ReplyCode::PRECONDITION_FAILED;
+        wire.expect_channel_close(1, code, &text, (50, 10)).await;
+        wire.open_channel(1).await;
+    }
+    wire.close().await;
+}
