@@ -2,22 +2,21 @@
 
 use std::hash::{BuildHasher, Hasher};
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use leveret_codec::{BasicProperties, FieldTable, FieldValue, ShortStr, TableError};
+use leveret_codec::FieldTable;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::connect::{ConnectError, MAX_BODY_SIZE, Options};
 use crate::driver::Shared;
 use crate::engine::Engine;
-use crate::requester::{CallId, Outgoing, Requester, Stats};
+use crate::requester::{Requester, Stats};
 use crate::uri::{Uri, UriError};
-use crate::{CallError, InvalidRequest, Reply, SessionError};
+use crate::{CallError, Reply, RequestBuilder, SessionError};
 
 /// A client: sends requests to queues and waits for the replies.
 ///
@@ -96,17 +95,7 @@ impl Client {
 
     /// A request to be configured.
     pub fn request(&self, queue: impl Into<String>) -> RequestBuilder<'_> {
-        let mut builder = RequestBuilder {
-            client: self,
-            timeout: self.inner.timeout,
-            outgoing: Outgoing::default(),
-            invalid: None,
-        };
-        builder.set(|outgoing| {
-            outgoing.routing_key = short("the queue", queue.into())?;
-            Ok(())
-        });
-        builder
+        RequestBuilder::new(&self.inner.shared, queue.into(), self.inner.timeout)
     }
 
     /// How it goes.
@@ -237,152 +226,4 @@ impl ClientBuilder {
 /// The standard library seeds each of its hashers from the system's random numbers.
 fn random() -> u64 {
     std::hash::RandomState::new().build_hasher().finish()
-}
-
-/// Configures one call.
-///
-/// ```no_run
-/// # async fn run(client: leveret::Client) -> Result<(), leveret::CallError> {
-/// use std::time::Duration;
-///
-/// let reply = client
-///     .request("sum")
-///     .body(r#"{"a": 1, "b": 2}"#)
-///     .content_type("application/json")
-///     .header("tenant", "acme")
-///     .timeout(Duration::from_secs(2))
-///     .send()
-///     .await?;
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Debug)]
-#[must_use = "a request is made by `send`"]
-pub struct RequestBuilder<'a> {
-    client: &'a Client,
-    timeout: Duration,
-    outgoing: Outgoing,
-    invalid: Option<InvalidRequest>,
-}
-
-impl RequestBuilder<'_> {
-    /// The payload, any octets. None unless set.
-    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
-        self.outgoing.body = body.into();
-        self
-    }
-
-    /// How long the call may take, everything included: waiting for the broker, writing, running,
-    /// and the way back. The request is also given this as `expiration`, so that a queue drops it
-    /// when nobody waits any more.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
-    }
-
-    /// Publishes to an exchange instead of a queue: the queue's name given to
-    /// [`Client::request`] is then the routing key.
-    pub fn exchange(mut self, exchange: impl Into<String>) -> Self {
-        self.set(|outgoing| {
-            outgoing.exchange = short("the exchange", exchange.into())?;
-            Ok(())
-        });
-        self
-    }
-
-    /// The MIME type of the body, which FastStream and others decode by.
-    pub fn content_type(mut self, mime_type: impl Into<String>) -> Self {
-        self.set(|outgoing| {
-            outgoing.properties.content_type = Some(short("the content type", mime_type.into())?);
-            Ok(())
-        });
-        self
-    }
-
-    /// A header: a name of at most 255 octets and a value. All headers together must fit into a
-    /// frame, usually of 128 KiB.
-    pub fn header(
-        mut self,
-        name: impl Into<String>,
-        value: impl TryInto<FieldValue, Error: Into<TableError>>,
-    ) -> Self {
-        self.set(|outgoing| {
-            outgoing.properties.headers.get_or_insert_default().insert(name.into(), value)?;
-            Ok(())
-        });
-        self
-    }
-
-    /// All of AMQP's message properties at once. The correlation-id and the reply-to are replaced
-    /// in any case; message-id, expiration and delivery-mode are chosen where they are absent. A
-    /// user-id other than the one that the client logged in with makes the broker close the channel.
-    pub fn properties(mut self, properties: BasicProperties) -> Self {
-        self.outgoing.properties = properties;
-        self
-    }
-
-    /// Makes the call on a channel of its own, for servers that do not echo the correlation-id:
-    /// subscribe, publish, wait for whatever comes, and cancel. That is three more round trips to
-    /// the broker, and works with any server that replies at all.
-    pub fn own_channel(mut self) -> Self {
-        self.outgoing.own_channel = true;
-        self
-    }
-
-    /// Sends the request and waits for the reply. Dropping this future forgets the call.
-    ///
-    /// # Errors
-    /// [`CallError`]; its [`outcome`](CallError::outcome) tells whether the request may have run.
-    pub async fn send(self) -> Result<Reply, CallError> {
-        if let Some(invalid) = self.invalid {
-            return Err(CallError::InvalidRequest(invalid));
-        }
-        let shared = &self.client.inner.shared;
-        let id =
-            shared.command(|requester, now| requester.request(now, self.outgoing, self.timeout))?;
-        PendingCall { shared, id, done: false }.await
-    }
-
-    /// Keeps the first thing that is wrong, for [`send`](Self::send) to tell.
-    fn set(&mut self, set: impl FnOnce(&mut Outgoing) -> Result<(), InvalidRequest>) {
-        if let Err(invalid) = set(&mut self.outgoing) {
-            self.invalid.get_or_insert(invalid);
-        }
-    }
-}
-
-fn short(what: &'static str, text: String) -> Result<ShortStr, InvalidRequest> {
-    ShortStr::new(text).map_err(|source| InvalidRequest::TooLong { what, source })
-}
-
-/// A call under way. It is in the requester's table before its first octet is sent, and out of it
-/// when this is dropped.
-struct PendingCall<'a> {
-    shared: &'a Shared<Requester>,
-    id: CallId,
-    done: bool,
-}
-
-impl Future for PendingCall<'_> {
-    type Output = Result<Reply, CallError>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let (result, replaced) = self
-            .shared
-            .query(|requester| (requester.poll_call(self.id, context), requester.take_discarded()));
-        drop(replaced);
-        self.done = result.is_ready();
-        result
-    }
-}
-
-impl Drop for PendingCall<'_> {
-    fn drop(&mut self) {
-        if !self.done {
-            drop(self.shared.command(|requester, _| {
-                requester.cancel(self.id);
-                requester.take_discarded()
-            }));
-        }
-    }
 }

@@ -50,6 +50,7 @@ extern crate alloc;
 
 #[cfg(feature = "broker")]
 pub mod broker;
+mod call;
 mod client;
 mod connect;
 pub mod connection;
@@ -67,7 +68,8 @@ mod testing;
 mod time;
 pub mod uri;
 
-pub use client::{Client, ClientBuilder, RequestBuilder};
+pub use call::RequestBuilder;
+pub use client::{Client, ClientBuilder};
 pub use connect::ConnectError;
 pub use engine::Engine;
 pub use error::{CallError, InvalidRequest, Outcome, SessionError};
