@@ -40,11 +40,33 @@ impl Clock {
         Instant::from_start(self.0.elapsed())
     }
 
-    pub(crate) fn at(self, instant: Instant) -> tokio::time::Instant {
+    fn at(self, instant: Instant) -> tokio::time::Instant {
         // What lies beyond the range of the system's clock is far enough at a year from now.
         let year = Duration::from_secs(365 * 24 * 60 * 60);
         let far = || self.0.checked_add(self.0.elapsed().saturating_add(year));
         self.0.checked_add(instant.since_start()).or_else(far).unwrap_or(self.0)
+    }
+}
+
+/// One sleep, set to whatever is due next.
+#[derive(Debug, Default)]
+pub(crate) struct Timer(Option<Pin<Box<Sleep>>>);
+
+impl Timer {
+    /// Sleeps until the deadline. Whether it has come.
+    pub(crate) fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        clock: Clock,
+        deadline: Option<Instant>,
+    ) -> bool {
+        let Some(deadline) = deadline else { return false };
+        let deadline = clock.at(deadline);
+        let timer = self.0.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if timer.deadline() != deadline {
+            timer.as_mut().reset(deadline);
+        }
+        timer.as_mut().poll(context).is_ready()
     }
 }
 
@@ -120,7 +142,7 @@ impl<E: Engine> Drop for Wait<'_, E> {
 }
 
 /// Wakes all of them, whatever one of them may do: each belongs to somebody else.
-fn wake_all(wakers: impl Iterator<Item = Waker>) {
+pub(crate) fn wake_all(wakers: impl Iterator<Item = Waker>) {
     for waker in wakers {
         // The panic of a waker has been reported by its hook; the others still have to be woken.
         let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
@@ -135,19 +157,19 @@ pub(crate) struct Driver<E: Engine, S, F> {
     work: F,
     input: BytesMut,
     output: BytesMut,
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Timer,
     wake: Vec<Waker>,
     todo: Vec<E::Work>,
 }
 
 /// Room for so many octets is made before each read.
-const READ_SIZE: usize = 0x4000;
+pub(crate) const READ_SIZE: usize = 0x4000;
 
 /// Turns in a row before other tasks get theirs.
-const TURNS: usize = 32;
+pub(crate) const TURNS: usize = 32;
 
 /// How long the last octets, such as close-ok, may take to leave after the end.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
+pub(crate) const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl<E, S, F> Driver<E, S, F>
 where
@@ -162,7 +184,7 @@ where
             work,
             input: BytesMut::new(),
             output: BytesMut::new(),
-            timer: None,
+            timer: Timer::default(),
             wake: Vec::new(),
             todo: Vec::new(),
         }
@@ -190,7 +212,7 @@ where
             if finished {
                 return Poll::Ready(());
             }
-            let timed_out = self.poll_timer(context, deadline);
+            let timed_out = self.timer.poll(context, self.shared.clock, deadline);
             if !(read || written || timed_out) {
                 return Poll::Pending;
             }
@@ -264,17 +286,6 @@ where
         while self.poll_read(&mut nobody) && !self.shared.query(|engine| engine.is_finished()) {}
         self.shared.command(|engine, now| engine.handle_transport_error(now, error.to_string()));
         true
-    }
-
-    /// Sleeps until the deadline. Whether it has come.
-    fn poll_timer(&mut self, context: &mut Context<'_>, deadline: Option<Instant>) -> bool {
-        let Some(deadline) = deadline else { return false };
-        let deadline = self.shared.clock.at(deadline);
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        if timer.deadline() != deadline {
-            timer.as_mut().reset(deadline);
-        }
-        timer.as_mut().poll(context).is_ready()
     }
 }
 

@@ -7,7 +7,7 @@ use core::task::Waker;
 use bytes::BytesMut;
 
 use crate::Instant;
-use crate::connection::Connection;
+use crate::connection::{Connection, Event, Violation};
 use crate::observers::Observers;
 
 /// A state machine on top of a [`Connection`]: the [`Requester`](crate::requester::Requester) or
@@ -29,9 +29,26 @@ pub trait Engine: Send + 'static {
     #[doc(hidden)]
     fn connection_mut(&mut self) -> &mut Connection;
 
+    /// Draws the conclusions from an event. An error is the peer's, and ends the connection.
+    #[doc(hidden)]
+    fn handle_event(&mut self, now: Instant, event: Event) -> Result<(), Violation>;
+
+    /// The state has changed: who waits for that is to be woken.
+    #[doc(hidden)]
+    fn notify(&mut self);
+
     /// Draws the conclusions from what the connection has been told.
     #[doc(hidden)]
-    fn process(&mut self, now: Instant);
+    fn process(&mut self, now: Instant) {
+        while let Some(event) = self.connection_mut().poll_event() {
+            if let Err(violation) = self.handle_event(now, event) {
+                self.connection_mut().fail(now, violation);
+            }
+        }
+        if self.connection().is_finished() {
+            self.notify();
+        }
+    }
 
     /// The tasks to wake, once whatever lock guards this engine is free again.
     fn take_wakers(&mut self, wake: &mut Vec<Waker>);

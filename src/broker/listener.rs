@@ -10,13 +10,12 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio::time::{Sleep, sleep_until};
 
 use super::lines::Lines;
 use super::node::{Node, SessionId};
 use super::transport::{Line, Wire};
 use crate::Instant;
-use crate::driver::Clock;
+use crate::driver::{Clock, FLUSH_TIMEOUT, READ_SIZE, TURNS, Timer, wake_all};
 
 /// One node and the tasks of its connections.
 #[derive(Debug)]
@@ -47,7 +46,7 @@ impl Shared {
         guarded.node.conclude(now);
         let tasks = core::mem::take(&mut guarded.tasks);
         drop(guarded);
-        tasks.into_values().for_each(Waker::wake);
+        wake_all(tasks.into_values());
         self.lines.changed();
         result
     }
@@ -120,7 +119,7 @@ struct Port<S> {
     introduced: bool,
     input: BytesMut,
     output: BytesMut,
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Timer,
 }
 
 /// Does nothing for a while, unless the connection is cut meanwhile.
@@ -146,10 +145,6 @@ struct Turn {
     acted: bool,
 }
 
-const READ_SIZE: usize = 0x4000;
-const TURNS: usize = 32;
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
-
 impl<S: AsyncRead + AsyncWrite + Unpin> Port<S> {
     fn new(shared: Arc<Shared>, line: Arc<Line>, stream: S) -> Self {
         Self {
@@ -160,7 +155,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Port<S> {
             introduced: false,
             input: BytesMut::new(),
             output: BytesMut::new(),
-            timer: None,
+            timer: Timer::default(),
         }
     }
 
@@ -186,7 +181,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Port<S> {
             let read = self.poll_read(context);
             let Turn { deadline, finished, acted } = self.turn(context);
             let written = self.poll_write(context);
-            let timed_out = self.poll_timer(context, deadline);
+            let timed_out = self.timer.poll(context, self.shared.clock, deadline);
             if finished {
                 return Poll::Ready(());
             }
@@ -230,7 +225,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Port<S> {
         let wake: Vec<Waker> = others.iter().filter_map(|id| tasks.remove(id)).collect();
         let (deadline, finished) = (node.poll_timeout(), node.is_finished(self.id));
         drop(guarded);
-        wake.into_iter().for_each(Waker::wake);
+        wake_all(wake.into_iter());
         Turn { deadline, finished, acted }
     }
 
@@ -269,16 +264,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Port<S> {
             progress = true;
         }
         progress
-    }
-
-    fn poll_timer(&mut self, context: &mut Context<'_>, deadline: Option<Instant>) -> bool {
-        let Some(deadline) = deadline else { return false };
-        let deadline = self.shared.clock.at(deadline);
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        if timer.deadline() != deadline {
-            timer.as_mut().reset(deadline);
-        }
-        timer.as_mut().poll(context).is_ready()
     }
 }
 

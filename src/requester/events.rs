@@ -26,50 +26,6 @@ impl Engine for Requester {
         &mut self.connection
     }
 
-    fn process(&mut self, now: Instant) {
-        while let Some(event) = self.connection.poll_event() {
-            if let Err(violation) = self.handle_event(now, event) {
-                self.connection.fail(now, violation);
-            }
-        }
-        if self.connection.is_finished() {
-            self.observers.change(&mut self.wake);
-        }
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        self.connection.handle_timeout(now);
-        self.process(now);
-        while let Some(id) = self.deadlines.pop_expired(now, &mut self.calls) {
-            let written = self.is_sent(id);
-            let Some(Call { timeout, .. }) = self.calls.get_mut(id) else { continue };
-            let timeout = *timeout;
-            self.resolve(id, Err(CallError::Timeout { timeout, written }));
-        }
-    }
-
-    fn poll_transmit(&mut self, now: Instant, out: &mut BytesMut) {
-        let length = u64::try_from(self.connection.transmit_len()).unwrap_or(u64::MAX);
-        self.transmitted = self.transmitted.saturating_add(length);
-        self.connection.poll_transmit(now, out);
-        // There is room again.
-        self.start_waiting(now);
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        [self.connection.poll_timeout(), self.deadlines.next()].into_iter().flatten().min()
-    }
-
-    fn take_wakers(&mut self, wake: &mut Vec<Waker>) {
-        wake.append(&mut self.wake);
-    }
-
-    fn observers(&mut self) -> &mut Observers {
-        &mut self.observers
-    }
-}
-
-impl Requester {
     fn handle_event(&mut self, now: Instant, event: Event) -> Result<(), Violation> {
         match event {
             Event::Method { channel, method: Method::BasicConsumeOk(consume_ok) } => {
@@ -105,6 +61,43 @@ impl Requester {
         Ok(())
     }
 
+    fn notify(&mut self) {
+        self.observers.change(&mut self.wake);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.connection.handle_timeout(now);
+        self.process(now);
+        while let Some(id) = self.deadlines.pop_expired(now, &mut self.calls) {
+            let written = self.is_sent(id);
+            let Some(Call { timeout, .. }) = self.calls.get_mut(id) else { continue };
+            let timeout = *timeout;
+            self.resolve(id, Err(CallError::Timeout { timeout, written }));
+        }
+    }
+
+    fn poll_transmit(&mut self, now: Instant, out: &mut BytesMut) {
+        let length = u64::try_from(self.connection.transmit_len()).unwrap_or(u64::MAX);
+        self.transmitted = self.transmitted.saturating_add(length);
+        self.connection.poll_transmit(now, out);
+        // There is room again.
+        self.start_waiting(now);
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        [self.connection.poll_timeout(), self.deadlines.next()].into_iter().flatten().min()
+    }
+
+    fn take_wakers(&mut self, wake: &mut Vec<Waker>) {
+        wake.append(&mut self.wake);
+    }
+
+    fn observers(&mut self) -> &mut Observers {
+        &mut self.observers
+    }
+}
+
+impl Requester {
     fn handle_opened(&mut self, now: Instant) {
         if !self.connection.server_can("direct_reply_to") {
             let product = self.connection.server_properties().get("product");

@@ -24,15 +24,37 @@ impl Engine for Responder {
         &mut self.connection
     }
 
-    fn process(&mut self, now: Instant) {
-        while let Some(event) = self.connection.poll_event() {
-            if let Err(violation) = self.handle_event(now, event) {
-                self.connection.fail(now, violation);
+    fn handle_event(&mut self, now: Instant, event: Event) -> Result<(), Violation> {
+        match event {
+            // Read together with the end of its channel, of which the next event tells.
+            Event::Method { channel, .. } | Event::Content { channel, .. }
+                if !self.connection.is_channel_open(channel) => {}
+            Event::Opened => {
+                for index in 0..self.queues.len() {
+                    self.try_with(now, index, Queue::open);
+                }
             }
+            Event::ChannelOpened { channel } => {
+                if let Some(index) = self.queue_on(channel) {
+                    self.try_with(now, index, Queue::begin);
+                }
+            }
+            Event::ChannelClosed { channel, close: Some(close) } => {
+                self.handle_channel_closed(now, channel, &close);
+            }
+            Event::Method { channel, method } => return self.handle_method(now, channel, method),
+            Event::Content { channel, content } => return self.handle_content(channel, content),
+            Event::Closed(result) => self.end(now, result.map_err(SessionError::from)),
+            // Replies wait in the socket meanwhile, and the prefetch bounds how many there are.
+            Event::Blocked { reason } => self.blocked = Some(reason),
+            Event::Unblocked => self.blocked = None,
+            Event::Flow { .. } | Event::ChannelClosed { .. } | Event::SecretUpdated => {}
         }
-        if self.connection.is_finished() {
-            self.observers.change(&mut self.wake);
-        }
+        Ok(())
+    }
+
+    fn notify(&mut self) {
+        self.observers.change(&mut self.wake);
     }
 
     fn handle_timeout(&mut self, now: Instant) {
@@ -68,35 +90,6 @@ impl Engine for Responder {
 }
 
 impl Responder {
-    fn handle_event(&mut self, now: Instant, event: Event) -> Result<(), Violation> {
-        match event {
-            // Read together with the end of its channel, of which the next event tells.
-            Event::Method { channel, .. } | Event::Content { channel, .. }
-                if !self.connection.is_channel_open(channel) => {}
-            Event::Opened => {
-                for index in 0..self.queues.len() {
-                    self.try_with(now, index, Queue::open);
-                }
-            }
-            Event::ChannelOpened { channel } => {
-                if let Some(index) = self.queue_on(channel) {
-                    self.try_with(now, index, Queue::begin);
-                }
-            }
-            Event::ChannelClosed { channel, close: Some(close) } => {
-                self.handle_channel_closed(now, channel, &close);
-            }
-            Event::Method { channel, method } => return self.handle_method(now, channel, method),
-            Event::Content { channel, content } => return self.handle_content(channel, content),
-            Event::Closed(result) => self.end(now, result.map_err(SessionError::from)),
-            // Replies wait in the socket meanwhile, and the prefetch bounds how many there are.
-            Event::Blocked { reason } => self.blocked = Some(reason),
-            Event::Unblocked => self.blocked = None,
-            Event::Flow { .. } | Event::ChannelClosed { .. } | Event::SecretUpdated => {}
-        }
-        Ok(())
-    }
-
     /// Does something with a queue that needs the connection.
     fn try_with(
         &mut self,
