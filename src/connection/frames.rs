@@ -22,16 +22,20 @@ impl Connection {
             let frame = match self.state {
                 State::Closed => return input.clear(),
                 State::ExpectStart => self.first_frame(input),
+                _ if self.is_out_of_step => return self.look_for_close_ok(input),
                 _ => RawFrame::decode(input, |kind| self.max_payload(kind)),
             };
             let result = match frame {
                 Ok(Some(frame)) => self.handle_frame(now, frame),
                 Ok(None) => return,
-                Err(_) if self.state == State::ExpectCloseOk => return input.clear(),
                 Err(error) if self.state == State::ExpectStart => {
-                    return self.finish(Err(NotAmqp::recognise(input, error).into()));
+                    self.finish(Err(NotAmqp::recognise(input, error).into()));
+                    Ok(())
                 }
-                Err(error) => Err(error.into()),
+                Err(error) => {
+                    self.is_out_of_step = true;
+                    Err(error.into())
+                }
             };
             if let Err(violation) = result {
                 self.fail(now, violation);
@@ -149,6 +153,20 @@ impl Connection {
             }
             (FrameKind::Method, _) => self.handle_channel_method(channel, &payload),
             (FrameKind::Header | FrameKind::Body, _) => self.handle_content(kind, channel, payload),
+        }
+    }
+
+    /// Where the next frame begins is not known any more. The answer to our close is known by its
+    /// octets, and nothing else is of interest.
+    fn look_for_close_ok(&mut self, input: &mut BytesMut) {
+        if input.windows(CLOSE_OK.len()).any(|octets| octets == CLOSE_OK) {
+            self.finish(Ok(()));
+            return input.clear();
+        }
+        // What comes may go on with it.
+        while !input.is_empty() && !CLOSE_OK.starts_with(input) {
+            let longest = input.len().saturating_sub(CLOSE_OK.len());
+            input.advance(longest.max(1));
         }
     }
 
@@ -287,6 +305,9 @@ impl Connection {
         }
     }
 }
+
+/// The frame of `connection.close-ok`.
+const CLOSE_OK: [u8; 12] = [1, 0, 0, 0, 0, 0, 4, 0, 10, 0, 51, 0xce];
 
 /// Octets that may wait to be sent when one more answer is due.
 const MAX_UNREAD_ANSWERS: usize = 32 << 20;

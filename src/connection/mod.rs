@@ -60,6 +60,8 @@ pub struct Connection {
     channels: Channels,
     /// The broker has asked for the credentials a second time.
     challenged: bool,
+    /// The peer has sent what is no frame.
+    is_out_of_step: bool,
     /// What came instead of a first frame, while it is too little to tell what it is.
     greeting: Bytes,
     transmit: BytesMut,
@@ -94,6 +96,7 @@ impl Connection {
             server_properties: FieldTable::EMPTY,
             channels: Channels::default(),
             challenged: false,
+            is_out_of_step: false,
             greeting: Bytes::new(),
             transmit,
             events: VecDeque::new(),

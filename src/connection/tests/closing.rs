@@ -89,6 +89,23 @@ fn what_comes_behind_our_close_is_dropped() {
     dialogue.ends(Ok(()));
 }
 
+/// Behind octets that are no frame, nobody knows where a frame begins; the answer is still known.
+#[test]
+fn close_ok_is_found_behind_octets_that_are_no_frame() {
+    let mut dialogue = Dialogue::with_channels(1);
+    dialogue.broker_sends_octets(b"no frame");
+    assert!(matches!(dialogue.sent(), Frame::Method { channel: 0, .. }));
+    assert_eq!(dialogue.events().len(), 1);
+    dialogue.broker_sends(on(0, connection::Close::default()));
+    dialogue.broker_sends_octets_one_by_one(&[0x01; 100]);
+    assert!(dialogue.unread().len() < 12, "what is of no use is not kept");
+    dialogue.client_is_silent();
+    assert!(!dialogue.connection.is_finished());
+    dialogue.broker_sends(on(0, connection::CloseOk {}));
+    assert!(dialogue.connection.is_finished());
+    dialogue.no_event();
+}
+
 #[test]
 fn what_came_before_our_close_is_not_dropped() {
     let mut dialogue = Dialogue::with_channels(1);

@@ -84,7 +84,6 @@ impl Dialogue {
         self.broker_sends(on(1, basic::Deliver::default()));
         self.broker_sends(Frame::Header { channel: 1, header: ContentHeader::default() });
         self.broker_sends(on(1, basic::Publish::default()));
-        self.broker_sends_octets(b"no frame at all");
         assert_eq!(self.unread(), b"", "input is taken, and dropped");
 
         let empty = BasicProperties::default;

@@ -88,7 +88,7 @@ fn read_whole(session: &[u8]) -> Outcome {
 }
 
 /// What ends a session, and how many events it then has.
-fn ends() -> [(Vec<u8>, usize); 5] {
+fn ends() -> [(Vec<u8>, usize); 7] {
     let frame = |frame: Frame| {
         let mut octets = BytesMut::new();
         frame.encode(&mut octets);
@@ -100,6 +100,9 @@ fn ends() -> [(Vec<u8>, usize); 5] {
         (frame(on(7, basic::QosOk {})), 10),
         (b"no frame".to_vec(), 10),
         (b"\x01\x00\x01\x00\x00\x00\x04\x00\x3c\x00\x0b\xcd and more".to_vec(), 10),
+        // Where a frame begins is not known any more, so a close is none.
+        ([b"no frame", &frame(on(0, connection::Close::default()))[..]].concat(), 10),
+        ([b"no frame", &frame(on(0, connection::CloseOk {}))[..], b"more"].concat(), 10),
     ]
 }
 
