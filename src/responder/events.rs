@@ -64,8 +64,9 @@ impl Engine for Responder {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        let rests = self.queues.iter().filter_map(Queue::rested_at);
-        rests.chain(self.connection.poll_timeout()).min()
+        // When the end has begun, no queue begins anew.
+        let queues = self.queues.iter().filter(|_| self.goes_on());
+        queues.filter_map(Queue::rested_at).chain(self.connection.poll_timeout()).min()
     }
 
     /// A request that has arrived. Its answer is awaited from now on.
@@ -108,6 +109,9 @@ impl Responder {
 
     /// Begins anew with queues that have rested.
     fn resume(&mut self, now: Instant) {
+        if !self.goes_on() {
+            return;
+        }
         for index in 0..self.queues.len() {
             match self.queues.get(index).map(|queue| queue.state) {
                 Some(State::Resting { until, with_channel }) if until <= now => {

@@ -169,6 +169,11 @@ impl Responder {
 
     // ------------------------------------------------------------------ inside
 
+    /// Whether the end has not begun.
+    fn goes_on(&self) -> bool {
+        !self.draining && self.ended.is_none()
+    }
+
     fn close_when_drained(&mut self, now: Instant) {
         if self.draining && self.queues.iter().all(Queue::is_drained) {
             self.connection.close(now);

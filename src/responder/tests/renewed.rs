@@ -70,6 +70,26 @@ fn an_answer_while_there_is_no_channel_is_not_sent() {
     server.engine_is_silent();
 }
 
+/// A rest that is over while the connection closes is of no interest: no timer goes off for it, again
+/// and again.
+#[test]
+fn a_queue_rests_on_when_the_end_has_begun() {
+    let mut server = Server::serving(1);
+    server.channel_is_closed(1);
+    let now = server.now();
+    server.engine.close(now);
+    server.discard_sent();
+    server.advance(REST * 2);
+    server.engine_is_silent();
+
+    let mut server = Server::serving(1);
+    server.channel_is_closed(1);
+    server.broker_sends(Frame::Body { channel: 7, payload: Bytes::new() });
+    assert!(matches!(server.method(0), Method::ConnectionClose(_)));
+    server.advance(REST * 2);
+    server.engine_is_silent();
+}
+
 #[test]
 fn requests_that_nobody_has_taken_go_with_their_channel() {
     let mut server = Server::serving(2);
