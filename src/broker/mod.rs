@@ -67,13 +67,13 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use self::listener::Shared;
-use self::node::Node;
 use self::settings::Settings;
 use crate::driver::Clock;
 
 pub use self::connections::ConnectionHandle;
 pub use self::counts::{BrokerStats, QueueStats};
 pub use self::levers::NextConnection;
+pub use self::node::{Node, SessionId};
 pub use self::observe::{Direction, ObservedFrame, Transcript};
 pub use self::permissions::{Pattern, Permissions};
 pub use self::version::Version;
@@ -189,6 +189,12 @@ impl BrokerBuilder {
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
+    }
+
+    /// The broker alone, for those who move its bytes and its time themselves. Address and recorded
+    /// frames are of no use to it.
+    pub fn without_io(self) -> Node {
+        Node::new(self.settings, self.seed)
     }
 
     /// Begins to listen.

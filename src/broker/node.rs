@@ -1,7 +1,4 @@
 //! [`Node`]: the broker without IO. All connections, queues and reply consumers of one broker.
-//!
-//! Bytes and time go in by connection, bytes come out by connection; what one connection does
-//! shows on the others as bytes to be sent.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
@@ -20,12 +17,33 @@ use super::session::{Command, Session, State};
 use super::settings::Settings;
 use crate::Instant;
 
-/// Which connection.
+/// Which connection of a [`Node`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct SessionId(pub(super) u64);
+pub struct SessionId(pub(super) u64);
 
+/// The broker without sockets, tasks and a clock, for simulations and fuzzing; made by
+/// [`BrokerBuilder::without_io`](super::BrokerBuilder::without_io).
+///
+/// Bytes and time go in by connection, bytes come out by connection; what one connection does
+/// shows on the others as bytes to be sent. So whoever owns one looks at
+/// [`poll_transmit`](Self::poll_transmit) of all connections after each input.
+///
+/// ```
+/// use bytes::BytesMut;
+/// use leveret::Instant;
+/// use leveret::broker::Broker;
+///
+/// let mut node = Broker::builder().without_io();
+/// let now = Instant::default();
+/// let client = node.accept(now);
+/// node.handle_input(client, now, &mut BytesMut::from(&b"AMQP\x00\x00\x09\x01"[..]));
+///
+/// let mut greeting = BytesMut::new();
+/// node.poll_transmit(client, &mut greeting);
+/// assert_eq!(greeting[..11], [1, 0, 0, 0, 0, 1, 231, 0, 10, 0, 10], "connection.start");
+/// ```
 #[derive(Debug)]
-pub(super) struct Node {
+pub struct Node {
     pub(super) settings: Settings,
     pub(super) sessions: BTreeMap<SessionId, Session>,
     pub(super) hosts: BTreeMap<String, Host>,
@@ -75,7 +93,7 @@ impl Node {
     }
 
     /// A transport is there.
-    pub(super) fn accept(&mut self, now: Instant) -> SessionId {
+    pub fn accept(&mut self, now: Instant) -> SessionId {
         self.opened = self.opened.saturating_add(1);
         let id = SessionId(self.opened);
         self.sessions.insert(id, Session::new(&self.settings, now));
@@ -85,7 +103,7 @@ impl Node {
     // ------------------------------------------------------------------ input
 
     /// Takes what is whole off the front of `input`, unless the connection is blocked.
-    pub(super) fn handle_input(&mut self, id: SessionId, now: Instant, input: &mut BytesMut) {
+    pub fn handle_input(&mut self, id: SessionId, now: Instant, input: &mut BytesMut) {
         self.take_input(id, now, input);
         self.conclude(now);
     }
@@ -146,7 +164,7 @@ impl Node {
     }
 
     /// The transport has ended.
-    pub(super) fn handle_eof(&mut self, id: SessionId, now: Instant) {
+    pub fn handle_eof(&mut self, id: SessionId, now: Instant) {
         self.release(id, now);
         if let Some(session) = self.sessions.get_mut(&id) {
             session.state = State::Closed;
@@ -155,7 +173,8 @@ impl Node {
         }
     }
 
-    pub(super) fn handle_timeout(&mut self, now: Instant) {
+    /// Time has come to [`poll_timeout`](Self::poll_timeout), or passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
         let due = |session: &Session| session.deadline.is_some_and(|deadline| deadline <= now);
         let ids: Vec<SessionId> = self.sessions.keys().copied().collect();
         for id in ids {
@@ -177,7 +196,8 @@ impl Node {
 
     // ------------------------------------------------------------------ output
 
-    pub(super) fn poll_transmit(&mut self, id: SessionId, out: &mut BytesMut) {
+    /// Moves what is to be sent on a connection to the end of `out`.
+    pub fn poll_transmit(&mut self, id: SessionId, out: &mut BytesMut) {
         if let Some(session) = self.sessions.get_mut(&id)
             && !session.transmit.is_empty()
         {
@@ -188,7 +208,8 @@ impl Node {
         }
     }
 
-    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+    /// When to call [`handle_timeout`](Self::handle_timeout), if nothing else happens first.
+    pub fn poll_timeout(&self) -> Option<Instant> {
         let sessions = self
             .sessions
             .values()
@@ -199,7 +220,7 @@ impl Node {
     }
 
     /// Whether the transport is to be closed, once everything is sent.
-    pub(super) fn is_finished(&self, id: SessionId) -> bool {
+    pub fn is_finished(&self, id: SessionId) -> bool {
         self.sessions.get(&id).is_none_or(|session| session.state == State::Closed)
     }
 
@@ -215,13 +236,13 @@ impl Node {
         })
     }
 
-    /// Whether the transport is to be read.
-    pub(super) fn is_reading(&self, id: SessionId) -> bool {
+    /// Whether the transport is to be read: not while its client is blocked by an alarm.
+    pub fn is_reading(&self, id: SessionId) -> bool {
         self.sessions.get(&id).is_some_and(|session| !session.blocked)
     }
 
     /// The transport is gone, and with it all that is known of the connection.
-    pub(super) fn forget(&mut self, id: SessionId, now: Instant) {
+    pub fn forget(&mut self, id: SessionId, now: Instant) {
         self.handle_eof(id, now);
         self.sessions.remove(&id);
         self.conclude(now);

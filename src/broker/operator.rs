@@ -22,11 +22,12 @@ impl Node {
     // ------------------------------------------------------------------ alarms
 
     /// From now on, whoever publishes is blocked.
-    pub(super) fn set_alarm(&mut self, reason: ShortStr) {
+    pub fn set_alarm(&mut self, reason: ShortStr) {
         self.alarm = Some(reason);
     }
 
-    pub(super) fn clear_alarm(&mut self) {
+    /// The alarm that [`set_alarm`](Self::set_alarm) raised is over.
+    pub fn clear_alarm(&mut self) {
         self.alarm = None;
         self.end_of_alarm();
     }
@@ -63,7 +64,7 @@ impl Node {
     }
 
     /// Deletes it in every virtual host that has it. Whether there was any.
-    pub(super) fn delete_queues(&mut self, queue: &ShortStr) -> bool {
+    pub fn delete_queues(&mut self, queue: &ShortStr) -> bool {
         let hosts = self.hosts_of(queue);
         for host in &hosts {
             self.delete_queue(host, queue);
@@ -73,7 +74,7 @@ impl Node {
 
     /// Cancels its consumers, as RabbitMQ does when a queue moves. What they have is still theirs
     /// to acknowledge. How many there were.
-    pub(super) fn cancel_consumers(&mut self, queue: &ShortStr, now: Instant) -> usize {
+    pub fn cancel_consumers(&mut self, queue: &ShortStr, now: Instant) -> usize {
         let mut cancelled = 0_usize;
         for host in self.hosts_of(queue) {
             let Some(found) = self.queue_mut(&host, queue) else { continue };
