@@ -34,6 +34,7 @@
 //! # Features
 //! - `std` (default): passes `std` on to the dependencies. Without it the crate needs `alloc` only.
 //! - `framed`: [`AmqpCodec`] for tokio-util's `Framed`.
+//! - `arbitrary`: `Arbitrary` for everything that goes over the wire, for fuzzing.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -50,6 +51,8 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+#[cfg(feature = "arbitrary")]
+mod arbitrary;
 mod error;
 mod frame;
 #[cfg(feature = "framed")]

@@ -12,6 +12,7 @@ const BASIC: u16 = 60;
 
 /// The payload of a content header frame.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct ContentHeader {
     /// Octets of body that follow in body frames. With 0, no body frame follows at all.
     pub body_size: u64,
@@ -65,6 +66,7 @@ macro_rules! properties {
         /// # assert!(properties.reply_to.is_none());
         /// ```
         #[derive(Debug, Clone, Default, PartialEq, Eq)]
+        #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
         pub struct BasicProperties {
             $(#[doc = $doc] pub $name: Option<$type>,)*
         }

@@ -26,6 +26,7 @@ pub enum Level {
 /// assert_eq!(ReplyCode(999).to_string(), "999");
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct ReplyCode(pub u16);
 
 macro_rules! reply_codes {

@@ -47,6 +47,7 @@ pub struct LongStr(Bytes);
 
 /// A [`LongStr`] that is never printed: a password, a token, a SASL response.
 #[derive(Clone, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Secret(pub LongStr);
 
 impl ShortStr {

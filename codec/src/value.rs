@@ -14,6 +14,7 @@ use crate::{DecodeError, FieldTable, LongStr, TableError, TooLong};
 /// The type octets are those of RabbitMQ, which differ from the specification's: `s` is a 16-bit
 /// integer and not a short string, `l` is signed.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[non_exhaustive]
 pub enum FieldValue {
     /// `t`: one octet, 0 or not.

@@ -14,6 +14,7 @@ macro_rules! methods {
     )*) => {
         /// Any method, in either direction.
         #[derive(Debug, Clone, PartialEq)]
+        #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
         #[non_exhaustive]
         pub enum Method {$($(
             #[doc = concat!("`", $full_name, "`")]
@@ -63,6 +64,7 @@ macro_rules! methods {
                 $(
                     $(#[$doc])*
                     #[derive(Debug, Clone, Default, PartialEq, Eq)]
+                    #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
                     pub struct $name {
                         $(#[doc = $field_doc] pub $field: $type,)*
                     }
