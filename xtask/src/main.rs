@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "the ban on clocks is for the protocol's code")]
 
 mod capture;
+mod fuzz;
 mod log;
 mod node;
 mod peers;
@@ -45,6 +46,11 @@ enum Command {
         arguments: Vec<String>,
     },
 
+    /// Fuzz the codec, the engines and the broker inside the process
+    ///
+    /// What is missing is installed: a nightly toolchain, a C++ compiler, cargo-fuzz.
+    Fuzz(fuzz::Options),
+
     /// Record what a program and RabbitMQ say to each other into codec/tests/captures
     Capture(capture::Options),
 }
@@ -53,6 +59,7 @@ fn main() -> ExitCode {
     let outcome = process::catch_interrupts().and_then(|()| match Cli::parse().command {
         Command::Test(options) => test::run(&options),
         Command::Rabbitmq { arguments } => rabbitmq::pass_on(&arguments),
+        Command::Fuzz(options) => fuzz::run(&options),
         Command::Capture(options) => capture::run(&options),
     });
     match outcome {

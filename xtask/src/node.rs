@@ -8,7 +8,8 @@ use std::{
 
 use crate::{
     Result,
-    peers::{Environment, check, require, succeeds},
+    peers::{Environment, require, succeeds},
+    process::check,
 };
 
 const NODE: &str = "node";

@@ -10,7 +10,12 @@ use std::{
 };
 
 use crate::{
-    Result, cache, node::Packages, process, python::Interpreters, summary::Summary, workspace,
+    Result, cache,
+    node::Packages,
+    process::{self, check},
+    python::Interpreters,
+    summary::Summary,
+    workspace,
 };
 
 pub(crate) struct Peers {
@@ -98,11 +103,4 @@ pub(crate) fn succeeds<A: AsRef<OsStr>>(
     let mut command = Command::new(program);
     command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
     process::run(&mut command).is_ok_and(|status| status.success())
-}
-
-pub(crate) fn check(what: &str, command: &mut Command) -> Result {
-    match process::run(command)? {
-        status if status.success() => Ok(()),
-        status => Err(format!("{what} failed: {status}").into()),
-    }
 }

@@ -39,6 +39,14 @@ pub(crate) fn run(command: &mut Command) -> Result<ExitStatus> {
     wait(&mut spawn(command)?)
 }
 
+/// Runs a command to its end; a failure of it is an error.
+pub(crate) fn check(what: &str, command: &mut Command) -> Result {
+    match run(command)? {
+        status if status.success() => Ok(()),
+        status => Err(format!("{what} failed: {status}").into()),
+    }
+}
+
 /// Runs a command to its end and returns what it printed; a failure of it is an error.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let mut child = spawn(command.stdout(Stdio::piped()))?;

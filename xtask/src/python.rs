@@ -4,7 +4,8 @@ use std::{path::PathBuf, process::Command};
 
 use crate::{
     Result,
-    peers::{Environment, check, require, succeeds},
+    peers::{Environment, require, succeeds},
+    process::check,
 };
 
 /// The interpreters the peers run on. FastStream and Propan need different versions of

@@ -1,0 +1,5 @@
+//! libFuzzer's entry to `leveret_fuzz::uri`.
+
+#![cfg_attr(fuzzing, no_main)]
+
+leveret_fuzz::target!(uri);
