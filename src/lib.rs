@@ -36,7 +36,24 @@
 //! Everything that decides is a state machine that takes bytes and time and gives bytes and
 //! events: [`connection`], and on it [`requester`] and [`responder`]. One driver, a private
 //! module, owns the socket and reads the clock. The octets are the crate `leveret-codec`'s.
+//!
+//! # Features
+//! - `tokio` (default): the driver, and with it [`Client`] and [`Server`]. Without it the crate is
+//!   `no_std`, on `alloc` alone, and what has no socket, no clock and no task remains: the
+//!   [`connection`], the engines of client and server, and the [`uri`], for a driver of your own.
+//! - `broker`: `leveret::broker`, a broker inside the process for tests. Brings `tokio`.
 
+// Where there are none to link to.
+#![cfg_attr(not(feature = "tokio"), doc = "")]
+#![cfg_attr(
+    not(feature = "tokio"),
+    doc = "[`Client`]: https://docs.rs/leveret/latest/leveret/struct.Client.html"
+)]
+#![cfg_attr(
+    not(feature = "tokio"),
+    doc = "[`Server`]: https://docs.rs/leveret/latest/leveret/struct.Server.html"
+)]
+#![cfg_attr(not(feature = "tokio"), no_std)]
 #![forbid(unsafe_code)]
 #![deny(
     clippy::unwrap_used,
@@ -50,26 +67,39 @@ extern crate alloc;
 
 #[cfg(feature = "broker")]
 pub mod broker;
+#[cfg(feature = "tokio")]
 mod call;
+#[cfg(feature = "tokio")]
 mod client;
+#[cfg(feature = "tokio")]
 mod connect;
 pub mod connection;
+#[cfg(feature = "tokio")]
 mod driver;
 mod engine;
 mod error;
 mod message;
+#[cfg_attr(
+    not(feature = "tokio"),
+    expect(dead_code, reason = "only users of the driver wait for an engine's state")
+)]
 mod observers;
+#[cfg(feature = "tokio")]
 mod queue;
 pub mod requester;
 pub mod responder;
+#[cfg(feature = "tokio")]
 mod server;
 #[cfg(test)]
 mod testing;
 mod time;
 pub mod uri;
 
+#[cfg(feature = "tokio")]
 pub use call::RequestBuilder;
+#[cfg(feature = "tokio")]
 pub use client::{Client, ClientBuilder};
+#[cfg(feature = "tokio")]
 pub use connect::ConnectError;
 pub use engine::Engine;
 pub use error::{CallError, InvalidRequest, Outcome, SessionError};
@@ -78,9 +108,11 @@ pub use leveret_codec::{
     TooLong,
 };
 pub use message::{Fault, Reply, Request};
+#[cfg(feature = "tokio")]
 pub use queue::Queue;
 pub use requester::Stats;
 pub use responder::ServerStats;
+#[cfg(feature = "tokio")]
 pub use server::{Server, ServerBuilder};
 pub use time::Instant;
 
