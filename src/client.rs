@@ -1,7 +1,6 @@
 //! [`Client`]: calls over one connection, from any number of tasks.
 
 use std::hash::{BuildHasher, Hasher};
-use std::io;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -189,6 +188,9 @@ impl ClientBuilder {
     /// Logs in and subscribes over a stream that is there already, such as a tunnel or one end of
     /// [`tokio::io::duplex`]. Of the URI, user, password, virtual host and parameters count.
     ///
+    /// Nobody but you knows where the stream leads, so the password is sent in the clear if nothing
+    /// else is asked for: see to it that the stream is private or encrypts.
+    ///
     /// # Errors
     /// [`ConnectError`], as for [`Client::connect`].
     pub async fn connect_over<S>(self, stream: S) -> Result<Client, ConnectError>
@@ -200,7 +202,7 @@ impl ClientBuilder {
 
     async fn connect_with<S>(
         self,
-        stream: impl AsyncFnOnce(&Options) -> io::Result<S>,
+        stream: impl AsyncFnOnce(&Options) -> Result<S, ConnectError>,
     ) -> Result<Client, ConnectError>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,

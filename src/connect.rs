@@ -1,6 +1,7 @@
 //! From a URI to a socket with an engine at work on it.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,10 +25,25 @@ pub enum ConnectError {
     #[error(transparent)]
     Uri(#[from] UriError),
     /// `amqps` asks for TLS.
-    #[error("{address}: TLS is not supported yet; use amqp:// where the network can be trusted")]
+    #[error(
+        "{address}: TLS is not supported yet; where the network can be trusted, use amqp:// with \
+         the query parameter ?auth_mechanism=plain"
+    )]
     TlsUnsupported {
         /// Host and port.
         address: String,
+    },
+    /// The broker is on another machine, and everybody on the way there could read the password.
+    #[error(
+        "{address}: the password is not sent to {peer}, because it would cross the network in the \
+         clear; amqps:// will encrypt it once TLS is supported; where the network can be trusted, \
+         name the login in the URI, with the query parameter ?auth_mechanism=plain"
+    )]
+    PasswordInTheClear {
+        /// Host and port.
+        address: String,
+        /// What answers there.
+        peer: SocketAddr,
     },
     /// A user name, a connection name or a queue's name is too long for the wire.
     #[error("{what}: {source}")]
@@ -124,10 +140,20 @@ impl Options {
         Ok(())
     }
 
-    /// A socket to the broker's address.
-    pub(crate) async fn tcp(&self) -> io::Result<TcpStream> {
-        let stream = TcpStream::connect((self.uri.host(), self.uri.port())).await?;
-        stream.set_nodelay(true)?;
+    /// A socket to the broker's address, fit for the login.
+    pub(crate) async fn tcp(&self) -> Result<TcpStream, ConnectError> {
+        let address = || address(&self.uri);
+        let connect = async || {
+            let stream = TcpStream::connect((self.uri.host(), self.uri.port())).await?;
+            stream.set_nodelay(true)?;
+            Ok((stream.peer_addr()?, stream))
+        };
+        let (peer, stream) = connect()
+            .await
+            .map_err(|source| ConnectError::Unreachable { address: address(), source })?;
+        if !may_log_in(self.uri.auth_mechanism(), peer) {
+            return Err(ConnectError::PasswordInTheClear { address: address(), peer });
+        }
         Ok(stream)
     }
 
@@ -135,7 +161,7 @@ impl Options {
     /// connect timeout. The engine's work is done by `work`.
     pub(crate) async fn connect<E, F, S>(
         mut self,
-        stream: impl AsyncFnOnce(&Self) -> io::Result<S>,
+        stream: impl AsyncFnOnce(&Self) -> Result<S, ConnectError>,
         engine: impl FnOnce(Config, Instant) -> E,
         work: F,
         ready: impl AsyncFnOnce(&Shared<E>) -> Result<(), SessionError>,
@@ -152,8 +178,7 @@ impl Options {
         let clock = Clock::start();
         let stream = timeout(limit, stream(&self))
             .await
-            .map_err(|_| timed_out("when it was to be reached"))?
-            .map_err(|source| ConnectError::Unreachable { address: address.clone(), source })?;
+            .map_err(|_| timed_out("when it was to be reached"))??;
 
         // The handshake has what is left, and says what it was waiting for if that is too little.
         let now = clock.now();
@@ -197,6 +222,17 @@ impl Drop for AbortOnDrop {
     }
 }
 
+/// Whether a password may go to this address as it is, where anybody on the way could read it: not
+/// beyond this machine, unless the URI asks for the mechanism by name.
+fn may_log_in(asked_for: Option<AuthMechanism>, peer: SocketAddr) -> bool {
+    match asked_for {
+        // `External` sends none.
+        Some(AuthMechanism::Plain | AuthMechanism::AmqPlain | AuthMechanism::External) => true,
+        // An IPv6 socket shows the IPv4 address that it is connected to as a mapped one.
+        None => peer.ip().to_canonical().is_loopback(),
+    }
+}
+
 fn address(uri: &Uri) -> String {
     let (host, port) = (uri.host(), uri.port());
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
@@ -211,4 +247,54 @@ fn credentials(uri: &Uri) -> Result<Credentials, ConnectError> {
         Some(AuthMechanism::AmqPlain) => Credentials::AmqPlain { username, password },
         Some(AuthMechanism::External) => Credentials::External,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MECHANISMS: [AuthMechanism; 3] =
+        [AuthMechanism::Plain, AuthMechanism::AmqPlain, AuthMechanism::External];
+
+    fn peer(address: &str) -> SocketAddr {
+        address.parse().unwrap()
+    }
+
+    #[test]
+    fn a_password_may_go_to_this_machine() {
+        for address in [
+            "127.0.0.1:5672",
+            "127.8.9.10:1",
+            "[::1]:5672",
+            "[::ffff:127.0.0.1]:5672",
+            "[::ffff:7fff:ffff]:5672",
+        ] {
+            assert!(may_log_in(None, peer(address)), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_password_goes_to_another_only_if_asked_to() {
+        for address in [
+            "192.168.0.1:5672",
+            "10.0.0.1:5672",
+            "169.254.1.1:5672",
+            "128.0.0.1:5672",
+            "0.0.0.0:5672",
+            "8.8.8.8:5672",
+            "[::]:5672",
+            "[::2]:5672",
+            "[fe80::1%1]:5672",
+            "[fd00::1]:5672",
+            "[2001:db8::1]:5672",
+            "[::ffff:192.168.0.1]:5672",
+            // IPv4-compatible, which is long out of use and routed like any other.
+            "[::127.0.0.1]:5672",
+        ] {
+            assert!(!may_log_in(None, peer(address)), "{address}");
+            for mechanism in MECHANISMS {
+                assert!(may_log_in(Some(mechanism), peer(address)), "{mechanism:?} {address}");
+            }
+        }
+    }
 }

@@ -1,7 +1,6 @@
 //! [`Server`]: handlers for the requests in queues.
 
 use std::future::poll_fn;
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -211,6 +210,9 @@ impl ServerBuilder {
     /// Does the same over a stream that is there already, such as a tunnel or one end of
     /// [`tokio::io::duplex`]. Of the URI, user, password, virtual host and parameters count.
     ///
+    /// Nobody but you knows where the stream leads, so the password is sent in the clear if nothing
+    /// else is asked for: see to it that the stream is private or encrypts.
+    ///
     /// # Errors
     /// [`ConnectError`], as for [`start`](Self::start).
     pub async fn start_over<S>(self, stream: S) -> Result<Server, ConnectError>
@@ -222,7 +224,7 @@ impl ServerBuilder {
 
     async fn start_with<S>(
         self,
-        stream: impl AsyncFnOnce(&Options) -> io::Result<S>,
+        stream: impl AsyncFnOnce(&Options) -> Result<S, ConnectError>,
     ) -> Result<Server, ConnectError>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,

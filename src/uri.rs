@@ -42,7 +42,10 @@ pub use self::query::AuthMechanism;
 /// | `connection_timeout` | the default | **milliseconds**, 1 to 4294967295 |
 /// | `channel_max` | the default | 0 to 65535 |
 /// | `frame_max` | the default | octets, 0 or 4096 to 4294967295 |
-/// | `auth_mechanism` | the default | `plain`, `amqplain` or `external` in any case; may repeat, the first that Leveret knows counts |
+/// | `auth_mechanism` | PLAIN, on this machine only | `plain`, `amqplain` or `external` in any case; may repeat, the first that Leveret knows counts |
+///
+/// PLAIN and AMQPLAIN send the password as it is. Without TLS, a client or server sends it to
+/// another machine only if `auth_mechanism` asks for that by name.
 ///
 /// User, password, host and virtual host are percent-decoded and must then be UTF-8. A raw `@`,
 /// `:` or `/` where it does not delimit is refused rather than guessed about, since a guess could

@@ -156,7 +156,8 @@ impl BrokerBuilder {
     }
 
     /// Where to listen: a free port of 127.0.0.1 unless set. There is no protection against what
-    /// strangers may do.
+    /// strangers may do, and whoever logs in over a network has to ask for that in the URL, with
+    /// `?auth_mechanism=plain`.
     pub fn address(mut self, address: SocketAddr) -> Self {
         self.address = address;
         self

@@ -8,9 +8,11 @@ use tokio::time::sleep;
 use crate::support::broker::Broker;
 use crate::support::service::{client, echo, echo_server, end, queue, server, sized_body, url};
 
-/// `AMQP_URL` with parameters.
+/// `AMQP_URL` with these parameters, besides its own.
 fn url_with(parameters: &str) -> String {
-    format!("{}?{parameters}", url())
+    let url = url();
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}{parameters}")
 }
 
 /// Client and server of the smallest frame-max that the broker takes, and bodies around it. The

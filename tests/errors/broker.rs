@@ -14,7 +14,7 @@ use crate::support::broker::{Broker, unique};
 use crate::support::service::{client, echo, echo_server, end, queue, server, url};
 
 /// The most that waiting for something certain may take.
-const BOUND: Duration = Duration::from_secs(10);
+pub(super) const BOUND: Duration = Duration::from_secs(10);
 
 #[tokio::test]
 async fn the_password_is_wrong() {
@@ -193,11 +193,12 @@ async fn a_queue_without_consumers() {
     wire.close().await;
 }
 
-/// A URL on the broker under test, and its host and port.
+/// A URL on the broker under test, and its host and port. The broker may be on another machine.
 pub(super) fn url_of(user: &str, password: &str, virtual_host: &str) -> (String, String) {
     let uri: Uri = url().parse().unwrap();
     let address = format!("{}:{}", uri.host(), uri.port());
-    (format!("amqp://{user}:{password}@{address}/{virtual_host}"), address)
+    let login = format!("amqp://{user}:{password}@{address}");
+    (format!("{login}/{virtual_host}?auth_mechanism=plain"), address)
 }
 
 pub(super) fn session_error(error: &ConnectError) -> &SessionError {

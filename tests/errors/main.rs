@@ -11,6 +11,7 @@ mod channels;
 #[path = "../support/fake.rs"]
 mod fake;
 mod handshake;
+mod plaintext;
 mod requests;
 mod seen;
 mod server;

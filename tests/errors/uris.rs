@@ -52,7 +52,8 @@ async fn tls_is_not_supported_yet() {
     assert!(matches!(&error, ConnectError::TlsUnsupported { address } if address == "rabbit:5671"));
     assert_eq!(
         text(&error),
-        "rabbit:5671: TLS is not supported yet; use amqp:// where the network can be trusted"
+        "rabbit:5671: TLS is not supported yet; where the network can be trusted, use amqp:// \
+         with the query parameter ?auth_mechanism=plain"
     );
 }
 

@@ -52,15 +52,16 @@ impl Broker {
 
     async fn new(guard: Guard) -> Self {
         let url = url();
-        let mut broker = Self::parse(&url, guard).unwrap_or_else(|| {
-            panic!("AMQP_URL is not amqp://user:password@host:port/vhost: {url}")
-        });
+        let mut broker = Self::parse(&url, guard)
+            .unwrap_or_else(|| panic!("AMQP_URL is not amqp://user:password@host:port/vhost"));
         broker.version = *VERSION.get_or_init(|| broker.read_version()).await;
         broker
     }
 
-    /// `amqp://user:password@host:port/vhost`, of which all but the host may be left out.
+    /// `amqp://user:password@host:port/vhost`, of which all but the host may be left out. What
+    /// follows a `?` is for Leveret.
     fn parse(url: &str, guard: Guard) -> Option<Self> {
+        let url = url.split_once('?').map_or(url, |(url, _)| url);
         let rest = url.strip_prefix("amqp://")?;
         let (authority, virtual_host) = match rest.split_once('/') {
             Some((authority, path)) => (authority, decode_percent(path)?),
