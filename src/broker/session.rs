@@ -143,10 +143,11 @@ impl Session {
             let frame = match RawFrame::decode(input, |_| max_payload) {
                 Ok(Some(frame)) => frame,
                 Ok(None) => return Ok(None),
-                Err(error) => return Err(self.bad_frame(&error, input)),
+                Err(error) => return Err(self.to_strangers(self.bad_frame(&error, input))),
             };
-            if let Some(command) = self.frame(settings, frame)? {
-                return Ok(Some(command));
+            let command = self.frame(settings, frame).map_err(|raise| self.to_strangers(raise))?;
+            if command.is_some() {
+                return Ok(command);
             }
         }
     }
@@ -216,10 +217,15 @@ impl Session {
         })
     }
 
-    fn bad_frame(&self, error: &DecodeError, input: &BytesMut) -> Raise {
-        if matches!(self.state, State::ExpectStartOk | State::ExpectTuneOk) {
-            return Raise::Silence;
+    /// Whoever has not come as far as tune-ok is told nothing, least of all what was in a login.
+    fn to_strangers(&self, raise: Raise) -> Raise {
+        match self.state {
+            State::ExpectStartOk | State::ExpectTuneOk => Raise::Silence,
+            _ => raise,
         }
+    }
+
+    fn bad_frame(&self, error: &DecodeError, input: &BytesMut) -> Raise {
         let kind = input.first().copied().unwrap_or_default();
         let (octets, reason) = match error.problem() {
             Problem::FrameTooLarge { size, .. } => {

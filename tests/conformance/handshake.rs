@@ -1,6 +1,7 @@
 //! The protocol header, the login and the virtual host.
 
-use leveret_codec::{ProtocolHeader, ReplyCode, connection};
+use bytes::BytesMut;
+use leveret_codec::{Frame, ProtocolHeader, ReplyCode, connection};
 use tokio::io::AsyncWriteExt;
 
 use crate::support::broker::Broker;
@@ -77,6 +78,31 @@ async fn item_05_a_wrong_password_is_silence_without_the_capability() {
     let handshake =
         Handshake { password: "wrong".to_owned(), capabilities: &[], ..Handshake::new(&broker) };
     handshake.until_start_ok(broker.tcp().await).await.expect_end().await;
+}
+
+/// In no words of the broker, and in no log of a client's, there is what it held.
+#[tokio::test]
+async fn item_05_a_login_that_does_not_decode_is_silence() {
+    let broker = &Broker::shared().await;
+    let handshake = Handshake::new(broker);
+    let mut octets = BytesMut::new();
+    Frame::method(0, handshake.start_ok()).encode(&mut octets);
+    let payload = &octets[7..octets.len() - 1];
+    let longer = [payload, &[0]].concat();
+    let body = 3;
+    let broken =
+        [(1, &payload[..4]), (1, &payload[..payload.len() - 1]), (1, &longer), (body, payload)];
+    let broken = broken.map(|(kind, payload)| async move {
+        let mut frame = vec![kind, 0, 0];
+        frame.extend(u32::try_from(payload.len()).unwrap().to_be_bytes());
+        frame.extend(payload.iter().chain(&[0xce]));
+        let mut wire = Wire::new(broker.tcp().await);
+        wire.send_octets(b"AMQP\x00\x00\x09\x01").await;
+        let _: connection::Start = wire.expect(0).await;
+        wire.send_octets(&frame).await;
+        wire.expect_end().await;
+    });
+    futures_util::future::join_all(broken).await;
 }
 
 #[tokio::test]

@@ -73,7 +73,7 @@ impl Handshake {
         wire
     }
 
-    fn start_ok(&self) -> connection::StartOk {
+    pub(crate) fn start_ok(&self) -> connection::StartOk {
         let mut capabilities = FieldTable::new();
         for capability in self.capabilities {
             capabilities.insert(*capability, true).unwrap();
