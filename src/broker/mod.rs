@@ -57,6 +57,7 @@ mod session;
 mod settings;
 mod tables;
 mod transport;
+mod unread;
 mod version;
 
 use std::io;

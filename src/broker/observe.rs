@@ -7,6 +7,7 @@ use bytes::BytesMut;
 use leveret_codec::{Frame, ProtocolHeader};
 
 use super::describe::Described;
+use super::unread::Unread;
 
 /// Which way a frame went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -116,7 +117,7 @@ pub(super) struct FrameLog {
 /// One direction's octets that are no whole frame yet.
 #[derive(Debug, Default)]
 struct Pending {
-    octets: BytesMut,
+    octets: Unread,
     begun: bool,
     problem: Option<String>,
 }
@@ -128,7 +129,7 @@ impl FrameLog {
             Direction::ToClient => &mut self.to_client,
         };
         if pending.problem.is_none() {
-            pending.octets.extend_from_slice(octets);
+            pending.octets.0.extend_from_slice(octets);
         }
         while let Some((size, frame)) = pending.next() {
             self.octets = self.octets.saturating_add(size);
@@ -158,17 +159,18 @@ impl FrameLog {
 impl Pending {
     /// The next frame and its size on the wire.
     fn next(&mut self) -> Option<(usize, Frame)> {
-        if !self.begun && ProtocolHeader::could_begin(&self.octets) {
-            ProtocolHeader::decode(&self.octets)?;
-            let _ = self.octets.split_to(8);
+        let Unread(octets) = &mut self.octets;
+        if !self.begun && ProtocolHeader::could_begin(octets) {
+            ProtocolHeader::decode(octets)?;
+            let _ = octets.split_to(8);
         }
-        self.begun |= !self.octets.is_empty();
-        let before = self.octets.len();
-        match Frame::decode(&mut self.octets, u32::try_from(MAX_OCTETS).unwrap_or(u32::MAX)) {
-            Ok(frame) => Some((before.saturating_sub(self.octets.len()), frame?)),
+        self.begun |= !octets.is_empty();
+        let before = octets.len();
+        match Frame::decode(octets, u32::try_from(MAX_OCTETS).unwrap_or(u32::MAX)) {
+            Ok(frame) => Some((before.saturating_sub(octets.len()), frame?)),
             Err(error) => {
                 self.problem = Some(error.to_string());
-                self.octets = BytesMut::new();
+                *octets = BytesMut::new();
                 None
             }
         }

@@ -4,6 +4,7 @@
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
+use core::fmt;
 
 use leveret_codec::{ReplyCode, ShortStr};
 
@@ -38,12 +39,22 @@ impl Permissions {
     pub const ALL: Self = Self { configure: Pattern::All, write: Pattern::All, read: Pattern::All };
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct User {
     pub(super) password: String,
     /// By virtual host. Who has none there may not enter.
     pub(super) permissions: BTreeMap<String, Permissions>,
     pub(super) max_connections: Option<usize>,
+}
+
+/// Not derived: the password does not show.
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("User")
+            .field("permissions", &self.permissions)
+            .field("max_connections", &self.max_connections)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Pattern {

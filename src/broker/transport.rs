@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use super::counts::{Counter, Counts};
 use super::node::SessionId;
 use super::observe::{Direction, FrameLog, Transcript};
+use super::unread::Unread;
 
 /// What a test knows of a connection and does to it, below AMQP.
 #[derive(Debug)]
@@ -28,7 +29,7 @@ struct State {
     ended: bool,
     guest: Guest,
     /// The client's first octets, until they have said who it is.
-    introduction: Option<BytesMut>,
+    introduction: Option<Unread>,
     received: Counter,
     sent: Counter,
     log: Option<FrameLog>,
@@ -61,7 +62,7 @@ const MAX_INTRODUCTION: usize = 0x1_0000;
 impl Line {
     pub(super) fn new(id: SessionId, faults: Faults, records: bool) -> Arc<Self> {
         let state = State {
-            introduction: Some(BytesMut::new()),
+            introduction: Some(Unread::default()),
             log: records.then(FrameLog::default),
             ..State::default()
         };
@@ -139,7 +140,7 @@ impl State {
         if let Some(log) = &mut self.log {
             log.pass(Direction::FromClient, octets);
         }
-        if let Some(introduction) = &mut self.introduction {
+        if let Some(Unread(introduction)) = &mut self.introduction {
             introduction.extend_from_slice(octets);
             if let Some(properties) = client_properties(introduction) {
                 self.guest.client_properties = properties.unwrap_or_default();

@@ -6,6 +6,7 @@ mod closing;
 mod faults;
 mod memory;
 mod observing;
+mod secrecy;
 
 use std::time::Duration;
 
