@@ -261,6 +261,16 @@ mod tests {
     }
 
     #[test]
+    fn options_do_not_show_the_password() {
+        for parameters in ["", "?auth_mechanism=amqplain"] {
+            let url = format!("amqp://alice:open-sesame@rabbit{parameters}");
+            let options = Options::new(url.parse().unwrap()).unwrap();
+            let shown = format!("{options:?} {options:#?}");
+            assert!(shown.contains("alice") && !shown.contains("open-sesame"), "{shown}");
+        }
+    }
+
+    #[test]
     fn a_password_may_go_to_this_machine() {
         for address in [
             "127.0.0.1:5672",

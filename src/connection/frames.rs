@@ -190,7 +190,7 @@ impl Connection {
                 Ok(())
             }
             (State::Open, Method::ConnectionBlocked(blocked)) => {
-                let reason = blocked.reason.to_string();
+                let reason = self.quote(&blocked.reason);
                 self.events.push_back(Event::Blocked { reason });
                 Ok(())
             }
@@ -287,7 +287,7 @@ impl Connection {
     }
 
     fn closed_by_peer(&self, close: &method::Close) -> ConnectionError {
-        let text = close.reply_text.to_string();
+        let text = self.quote(&close.reply_text);
         match (self.state, close.reply_code) {
             (State::ExpectTune, ReplyCode::ACCESS_REFUSED) => {
                 ConnectionError::LoginRefused { text }

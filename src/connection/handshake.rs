@@ -51,6 +51,7 @@ impl Connection {
         let wanted = self.config.credentials.mechanism();
         let offered = start.mechanisms.to_string();
         if !offered.split(' ').any(|mechanism| mechanism == wanted) {
+            let offered = self.quote(offered);
             self.finish(Err(ConnectionError::NoMechanism { wanted, offered }));
             return Ok(());
         }

@@ -24,6 +24,7 @@ mod event;
 mod frames;
 mod handshake;
 mod heartbeat;
+mod quote;
 mod violation;
 
 use alloc::collections::VecDeque;
@@ -58,6 +59,8 @@ pub struct Connection {
     frame_max: u32,
     server_properties: FieldTable,
     channels: Channels,
+    /// What [`update_secret`](Self::update_secret) sent last.
+    renewed: Option<Secret>,
     /// The broker has asked for the credentials a second time.
     challenged: bool,
     /// The peer has sent what is no frame.
@@ -95,6 +98,7 @@ impl Connection {
             frame_max: config.frame_max,
             server_properties: FieldTable::EMPTY,
             channels: Channels::default(),
+            renewed: None,
             challenged: false,
             is_out_of_step: false,
             greeting: Bytes::new(),
@@ -252,8 +256,11 @@ impl Connection {
     /// [`Misuse`] if the connection is not open or the secret too large for a frame.
     pub fn update_secret(&mut self, new_secret: Secret, reason: ShortStr) -> Result<(), Misuse> {
         self.expect_open()?;
+        let renewed = Some(new_secret.clone());
         let method = method::UpdateSecret { new_secret, reason };
-        self.transmit_within_frame_max(&Frame::method(0, method))
+        self.transmit_within_frame_max(&Frame::method(0, method))?;
+        self.renewed = renewed;
+        Ok(())
     }
 
     /// Ends the connection in good order: [`Event::Closed`] with `Ok` follows. Before the

@@ -18,6 +18,7 @@ mod handshake;
 mod heartbeat;
 mod login;
 mod publishing;
+mod secrecy;
 mod tune;
 mod violations;
 

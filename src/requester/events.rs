@@ -101,8 +101,8 @@ impl Requester {
     fn handle_opened(&mut self, now: Instant) {
         if !self.connection.server_can("direct_reply_to") {
             let product = self.connection.server_properties().get("product");
-            let product = product.and_then(|value| value.as_str().map(ToString::to_string));
-            let product = product.unwrap_or_else(|| "of no name".to_string());
+            let product = product.as_ref().and_then(|product| product.as_str());
+            let product = self.connection.quote(product.unwrap_or("of no name"));
             self.end(Err(SessionError::NoDirectReplyTo { product }));
             return self.connection.close(now);
         }
@@ -236,7 +236,6 @@ impl Requester {
             let error = self.channel_error(id, close);
             return self.resolve(id, Err(error));
         }
-        let (code, text) = (close.reply_code, close.reply_text.to_string());
         match self.subscription {
             Subscription::Ready { channel, .. } if channel == closed => {
                 for id in self.calls.ids() {
@@ -251,6 +250,7 @@ impl Requester {
             Subscription::Opening { channel } | Subscription::Consuming { channel }
                 if channel == closed =>
             {
+                let (code, text) = (close.reply_code, self.connection.quote(&close.reply_text));
                 self.end(Err(SessionError::ReplyConsumerRefused { code, text }));
                 self.connection.close(now);
             }
@@ -262,9 +262,9 @@ impl Requester {
     /// one case where its text tells.
     fn channel_error(&mut self, id: CallId, close: &channel_method::Close) -> CallError {
         let written = self.is_transmitted(id);
-        let (code, text) = (close.reply_code, close.reply_text.to_string());
+        let (code, text) = (close.reply_code, self.connection.quote(&close.reply_text));
         let phase = self.calls.get_mut(id).map(|call| &call.phase);
-        match (message_too_large(&text), phase) {
+        match (message_too_large(&close.reply_text.to_string()), phase) {
             (Some((size, limit)), Some(Phase::Sent { body_size, .. })) if *body_size == size => {
                 CallError::BodyTooLarge { size, limit }
             }

@@ -1,6 +1,5 @@
 //! What the connection tells the responder.
 
-use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::task::Waker;
 
@@ -219,7 +218,7 @@ impl Responder {
             self.stats.channels_closed = self.stats.channels_closed.saturating_add(1);
             return;
         }
-        let (code, text) = (close.reply_code, close.reply_text.to_string());
+        let (code, text) = (close.reply_code, self.connection.quote(&close.reply_text));
         let (queue, method) = (queue.name(), (close.class_id, close.method_id));
         self.end(now, Err(SessionError::Queue { queue, code, text, method }));
     }

@@ -13,6 +13,7 @@ mod fake;
 mod handshake;
 mod plaintext;
 mod requests;
+mod secrets;
 mod seen;
 mod server;
 mod session;
