@@ -6,7 +6,7 @@ use core::time::Duration;
 use leveret_codec::{ReplyCode, TableError, TooLong};
 
 use crate::Fault;
-use crate::connection::{ConnectionError, Misuse, said};
+use crate::connection::{ConnectionError, Misuse, Unreadable, said};
 
 /// Whether the server has run a request whose call failed: what a retry has to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -15,7 +15,7 @@ pub enum Outcome {
     NotExecuted,
     /// The request was sent, and nobody knows how far it came. Retry only what may run twice.
     Unknown,
-    /// A server has run the request and answered with an error.
+    /// A server has run the request and answered: with an error, or with what cannot be read.
     Executed,
 }
 
@@ -80,6 +80,9 @@ pub enum CallError {
     /// The server ran the request and answered with a fault.
     #[error("the server answered with a fault: {0}")]
     Fault(Fault),
+    /// A reply came, and was not taken: it is too large, or its headers cannot be read.
+    #[error("the reply was not taken: {0}")]
+    UnreadableReply(Unreadable),
     /// The client was closed by its user.
     #[error("the client is closed")]
     Closed {
@@ -134,7 +137,7 @@ impl CallError {
                     Outcome::NotExecuted
                 }
             }
-            Self::Fault(_) => Outcome::Executed,
+            Self::Fault(_) | Self::UnreadableReply(_) => Outcome::Executed,
         }
     }
 }

@@ -115,6 +115,12 @@ impl<E: Engine> Dialogue<E> {
         self.engine.handle_input(self.now, &mut self.to_engine);
     }
 
+    /// What need not be a frame that can be read.
+    pub(crate) fn broker_sends_octets(&mut self, octets: &[u8]) {
+        self.to_engine.put_slice(octets);
+        self.engine.handle_input(self.now, &mut self.to_engine);
+    }
+
     pub(crate) fn broker_sends_octet_by_octet(&mut self, frames: impl IntoIterator<Item = Frame>) {
         let mut octets = BytesMut::new();
         frames.into_iter().for_each(|frame| frame.encode(&mut octets));

@@ -10,6 +10,14 @@ use crate::{DecodeError, FieldTable, ShortStr};
 /// The class id of basic, the only class with content.
 const BASIC: u16 = 60;
 
+/// Where in the payload the flags of the properties are: behind class, weight and body size.
+const FLAGS_AT: usize = 12;
+
+/// The flags of the properties that come first.
+const CONTENT_TYPE: u16 = 0x8000;
+const CONTENT_ENCODING: u16 = 0x4000;
+const HEADERS: u16 = 0x2000;
+
 /// The payload of a content header frame.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
@@ -40,6 +48,36 @@ impl ContentHeader {
         };
         reader.finish()?;
         Ok(header)
+    }
+
+    /// Decodes all but the headers, which are taken by their length and not looked at: what is left
+    /// of a message whose headers [`decode`](Self::decode) refuses. Beside it, the octets of the
+    /// headers, without the length in front.
+    ///
+    /// # Errors
+    /// [`DecodeError`], if it is not the headers that are at fault.
+    pub fn decode_without_headers(payload: &Bytes) -> Result<(Self, Bytes), DecodeError> {
+        let mut reader = Reader::new("content header", payload);
+        reader.octets(FLAGS_AT)?;
+        let flags = u16::decode(&mut reader)?;
+        let first = reader;
+        for mask in [CONTENT_TYPE, CONTENT_ENCODING] {
+            if flags & mask != 0 {
+                reader.short_octets()?;
+            }
+        }
+        let before = first.into_rest();
+        let before = before.slice(..before.len().saturating_sub(reader.remaining()));
+        let headers = match flags & HEADERS {
+            0 => Bytes::new(),
+            _ => reader.long_octets()?,
+        };
+        let mut rest = BytesMut::with_capacity(payload.len().saturating_sub(headers.len()));
+        rest.put_slice(&payload.slice(..FLAGS_AT));
+        rest.put_u16(flags & !HEADERS);
+        rest.put_slice(&before);
+        rest.put_slice(&reader.into_rest());
+        Ok((Self::decode(&rest.freeze())?, headers))
     }
 
     /// Appends the payload of a header frame.

@@ -70,6 +70,10 @@ impl<'a> Reader<'a> {
         self.rest.first().copied()
     }
 
+    pub(crate) fn remaining(&self) -> usize {
+        self.rest.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }

@@ -139,6 +139,50 @@ fn short(text: &'static str) -> Option<ShortStr> {
     Some(ShortStr::from_static(text))
 }
 
+/// Whatever the headers are, and wherever they lie.
+#[test]
+fn headers_that_cannot_be_read_leave_the_rest() {
+    let most = BasicProperties { headers: None, ..all().1 };
+    let few = BasicProperties { priority: Some(7), ..BasicProperties::default() };
+    for properties in [most, few, BasicProperties::default()] {
+        let expected = ContentHeader { body_size: 5, properties };
+        let without = encode(&expected);
+        let before = 14
+            + [&expected.properties.content_type, &expected.properties.content_encoding]
+                .map(|text| text.as_ref().map_or(0, |text| text.len() + 1))
+                .iter()
+                .sum::<usize>();
+        for headers in [&b""[..], b"\x01az", b"\x05a"] {
+            let mut payload = without[..before].to_vec();
+            payload[12] |= 0x20;
+            payload.extend(u32::try_from(headers.len()).unwrap().to_be_bytes());
+            payload.extend(headers);
+            payload.extend(&without[before..]);
+            assert_eq!(decode(payload.clone()).is_ok(), headers.is_empty());
+            assert_eq!(
+                ContentHeader::decode_without_headers(&payload.clone().into()),
+                Ok((expected.clone(), Bytes::from_static(headers)))
+            );
+            // Nothing else may be wrong.
+            payload.push(0);
+            assert!(ContentHeader::decode_without_headers(&payload.into()).is_err());
+        }
+        assert_eq!(
+            ContentHeader::decode_without_headers(&without.freeze()),
+            Ok((expected, Bytes::new()))
+        );
+    }
+}
+
+#[test]
+fn headers_that_are_cut_off_are_the_fault_of_more_than_the_headers() {
+    let payload = b"\x00\x3c\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x20\x00\x00\x00\x00\x02a";
+    for length in 0..payload.len() {
+        let cut = Bytes::from_static(&payload[..length]);
+        assert!(ContentHeader::decode_without_headers(&cut).is_err(), "{length} octets");
+    }
+}
+
 fn headers() -> Option<FieldTable> {
     let mut headers = FieldTable::new();
     headers.insert("a", 1).unwrap();

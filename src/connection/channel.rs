@@ -13,6 +13,7 @@ use bytes::{Bytes, BytesMut};
 
 use leveret_codec::{BasicProperties, ContentHeader, Method, ReplyCode};
 
+use super::unreadable::Unreadable;
 use super::violation::Violation;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,18 +49,19 @@ struct Partial {
     method: Method,
     properties: BasicProperties,
     missing: u64,
-    body: BytesMut,
+    /// What has come of it, unless it is only counted.
+    body: Result<BytesMut, Unreadable>,
 }
 
-/// A whole message with the method that brought it.
+/// A message that has come to its end, with the method that brought it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Content {
     /// `basic.deliver`, `basic.return` or `basic.get-ok`.
     pub method: Method,
-    /// The message's properties.
+    /// The message's properties, as far as they could be read.
     pub properties: BasicProperties,
-    /// The message's body.
-    pub body: Bytes,
+    /// The message's body, or why the message was not taken: its octets were read past.
+    pub body: Result<Bytes, Unreadable>,
 }
 
 /// A body below this size is copied out of the read buffer, so that it does not keep a buffer of
@@ -85,27 +87,27 @@ impl Channel {
         }
     }
 
-    /// Takes a header frame. The message is whole if its body is empty: no body frame follows.
+    /// Whether a content header has a place here, be it that it is dropped.
+    pub(super) fn lets_header_come(&self) -> bool {
+        self.state == State::Closing || matches!(self.content, Expect::Header(_))
+    }
+
+    /// Takes a header frame. The message is at its end if its body is empty: no body frame follows.
     pub(super) fn header(
         &mut self,
         header: ContentHeader,
-        max_body_size: u64,
+        unreadable: Option<Unreadable>,
     ) -> Result<Option<Content>, Violation> {
         let Expect::Header(method) = core::mem::take(&mut self.content) else {
             return Err(unexpected("a content header where none was expected"));
         };
         let ContentHeader { body_size, properties } = header;
-        if body_size > max_body_size {
-            let text = alloc::format!(
-                "a body of {body_size} octets is announced, the limit is {max_body_size}"
-            );
-            return Err(Violation::new(ReplyCode::FRAME_ERROR, text));
-        }
-        let partial = Partial { method, properties, missing: body_size, body: BytesMut::new() };
+        let body = unreadable.map_or_else(|| Ok(BytesMut::new()), Err);
+        let partial = Partial { method, properties, missing: body_size, body };
         Ok(self.complete(partial, None))
     }
 
-    /// Takes a body frame. The message is whole when its body is as long as announced.
+    /// Takes a body frame. The message is at its end when its body is as long as announced.
     pub(super) fn body(&mut self, payload: Bytes) -> Result<Option<Content>, Violation> {
         let Expect::Body(mut partial) = core::mem::take(&mut self.content) else {
             return Err(unexpected("a content body where none was expected"));
@@ -124,20 +126,22 @@ impl Channel {
 
     fn complete(&mut self, mut partial: Partial, payload: Option<Bytes>) -> Option<Content> {
         if partial.missing > 0 {
-            // Room is made for what has come, never for what is announced.
-            partial.body.extend_from_slice(&payload.unwrap_or_default());
+            if let Ok(body) = &mut partial.body {
+                // Room is made for what has come, never for what is announced.
+                body.extend_from_slice(&payload.unwrap_or_default());
+            }
             self.content = Expect::Body(partial);
             return None;
         }
-        let Partial { method, properties, mut body, .. } = partial;
-        let body = match payload {
+        let Partial { method, properties, body, .. } = partial;
+        let body = body.map(|mut body| match payload {
             Some(only) if body.is_empty() => detach(only),
             Some(last) => {
                 body.extend_from_slice(&last);
                 body.freeze()
             }
             None => Bytes::new(),
-        };
+        });
         Some(Content { method, properties, body })
     }
 }

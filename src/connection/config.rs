@@ -26,10 +26,14 @@ pub struct Config {
     pub handshake_timeout: Duration,
     /// How long to wait for the answer to our own `connection.close`.
     pub close_timeout: Duration,
-    /// The largest message body to receive, in octets. A larger one ends the connection.
+    /// The largest message body to receive, in octets. A larger one is read past and not kept:
+    /// [`Unreadable::BodyTooLarge`](super::Unreadable::BodyTooLarge).
     pub max_body_size: u64,
     /// The largest frame to receive, in octets, where that is more than the negotiated frame-max:
-    /// RabbitMQ does not split methods and content headers, so a large header table exceeds it.
+    /// RabbitMQ does not split methods and content headers, so a large header table exceeds it. A
+    /// content header that is larger still is read past and not kept
+    /// ([`Unreadable::PropertiesTooLarge`](super::Unreadable::PropertiesTooLarge)), any other frame
+    /// ends the connection.
     pub max_received_frame: u32,
 }
 

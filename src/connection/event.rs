@@ -38,7 +38,7 @@ pub enum Event {
         /// The method.
         method: Method,
     },
-    /// A whole message: delivered, returned or got.
+    /// A message that has come to its end: delivered, returned or got.
     Content {
         /// The channel.
         channel: u16,

@@ -9,8 +9,8 @@ use leveret_codec::{
     ReplyCode, channel as channel_method, connection as method,
 };
 
-use super::channel::{State as ChannelState, detach};
-use super::{Connection, ConnectionError, Event, NotAmqp, State, Violation};
+use super::channel::{Channel, Content, State as ChannelState, detach};
+use super::{Connection, ConnectionError, Event, NotAmqp, State, Unreadable, Violation};
 use crate::Instant;
 
 impl Connection {
@@ -21,23 +21,22 @@ impl Connection {
         loop {
             let frame = match self.state {
                 State::Closed => return input.clear(),
-                State::ExpectStart => self.first_frame(input),
+                State::ExpectStart => match self.first_frame(input) {
+                    Ok(frame) => Ok(frame),
+                    Err(error) => {
+                        self.finish(Err(NotAmqp::recognise(input, error).into()));
+                        continue;
+                    }
+                },
                 _ if self.is_out_of_step => return self.look_for_close_ok(input),
-                _ => RawFrame::decode(input, |kind| self.max_payload(kind)),
+                _ => self.next_frame(input).inspect_err(|_| self.is_out_of_step = true),
             };
-            let result = match frame {
+            let handled = match frame {
                 Ok(Some(frame)) => self.handle_frame(now, frame),
                 Ok(None) => return,
-                Err(error) if self.state == State::ExpectStart => {
-                    self.finish(Err(NotAmqp::recognise(input, error).into()));
-                    Ok(())
-                }
-                Err(error) => {
-                    self.is_out_of_step = true;
-                    Err(error.into())
-                }
+                Err(violation) => Err(violation),
             };
-            if let Err(violation) = result {
+            if let Err(violation) = handled {
                 self.fail(now, violation);
             }
         }
@@ -99,7 +98,7 @@ impl Connection {
     }
 
     /// Methods and headers may be larger than frame-max, within our own limit.
-    fn max_payload(&self, kind: FrameKind) -> u32 {
+    pub(super) fn max_payload(&self, kind: FrameKind) -> u32 {
         let frame = match kind {
             FrameKind::Body | FrameKind::Heartbeat => self.frame_max,
             FrameKind::Method | FrameKind::Header => {
@@ -152,7 +151,15 @@ impl Connection {
                 Err(Violation::new(ReplyCode::UNEXPECTED_FRAME, text))
             }
             (FrameKind::Method, _) => self.handle_channel_method(channel, &payload),
-            (FrameKind::Header | FrameKind::Body, _) => self.handle_content(kind, channel, payload),
+            (FrameKind::Header, _) => {
+                let max_body_size = self.config.max_body_size;
+                self.handle_content(channel, |channel| {
+                    // Properties are kept with their message, and the read buffer must not be.
+                    let (header, unreadable) = read_header(&detach(payload), max_body_size)?;
+                    channel.header(header, unreadable)
+                })
+            }
+            (FrameKind::Body, _) => self.handle_content(channel, |it| it.body(payload)),
         }
     }
 
@@ -251,11 +258,11 @@ impl Connection {
         Ok(())
     }
 
-    fn handle_content(
+    /// Takes one more piece of a message, which may be at its end then.
+    pub(super) fn handle_content(
         &mut self,
-        kind: FrameKind,
         number: u16,
-        payload: Bytes,
+        advance: impl FnOnce(&mut Channel) -> Result<Option<Content>, Violation>,
     ) -> Result<(), Violation> {
         let Some(channel) = self.channels.get_mut(number) else {
             return Err(Violation::channel_not_open(number));
@@ -263,14 +270,7 @@ impl Connection {
         if channel.state == ChannelState::Closing {
             return Ok(());
         }
-        let content = if kind == FrameKind::Header {
-            // Properties are kept for as long as their message, and the read buffer must not be.
-            let header = ContentHeader::decode(&detach(payload))?;
-            channel.header(header, self.config.max_body_size)?
-        } else {
-            channel.body(payload)?
-        };
-        if let Some(content) = content {
+        if let Some(content) = advance(channel)? {
             self.events.push_back(Event::Content { channel: number, content });
         }
         Ok(())
@@ -311,6 +311,28 @@ const CLOSE_OK: [u8; 12] = [1, 0, 0, 0, 0, 0, 4, 0, 10, 0, 51, 0xce];
 
 /// Octets that may wait to be sent when one more answer is due.
 const MAX_UNREAD_ANSWERS: usize = 32 << 20;
+
+/// Reads a content header, and says so if its message is not to be taken.
+///
+/// A broker passes on what publishers send: headers that it can read, and a body as large as it
+/// lets them. Anyone else's fault than the broker's is no reason to end the connection, or one such
+/// message would end that of every server it is delivered to.
+fn read_header(
+    payload: &Bytes,
+    max_body_size: u64,
+) -> Result<(ContentHeader, Option<Unreadable>), DecodeError> {
+    let (header, unreadable) = match ContentHeader::decode(payload) {
+        Ok(header) => (header, None),
+        Err(error) => match ContentHeader::decode_without_headers(payload) {
+            Ok((header, _)) => (header, Some(Unreadable::Headers(error))),
+            Err(_) => return Err(error),
+        },
+    };
+    let size = header.body_size;
+    let too_large =
+        (size > max_body_size).then_some(Unreadable::BodyTooLarge { size, limit: max_body_size });
+    Ok((header, unreadable.or(too_large)))
+}
 
 /// Methods that a broker may send on a channel that is open.
 fn is_for_clients(method: &Method) -> bool {

@@ -25,6 +25,7 @@ mod frames;
 mod handshake;
 mod heartbeat;
 mod quote;
+mod unreadable;
 mod violation;
 
 use alloc::collections::VecDeque;
@@ -39,6 +40,7 @@ use leveret_codec::{
 
 use self::channel::Channels;
 use self::heartbeat::Heartbeat;
+use self::unreadable::Oversized;
 use crate::Instant;
 
 pub use self::channel::Content;
@@ -46,6 +48,7 @@ pub use self::config::{Config, Credentials};
 pub(crate) use self::error::said;
 pub use self::error::{ConnectionError, NotAmqp};
 pub use self::event::{Event, Misuse};
+pub use self::unreadable::Unreadable;
 pub use self::violation::Violation;
 
 /// The client's end of a connection. See the [module](self) for its states.
@@ -61,6 +64,8 @@ pub struct Connection {
     channels: Channels,
     /// What [`update_secret`](Self::update_secret) sent last.
     renewed: Option<Secret>,
+    /// A content header that is read past.
+    oversized: Option<Oversized>,
     /// The broker has asked for the credentials a second time.
     challenged: bool,
     /// The peer has sent what is no frame.
@@ -99,6 +104,7 @@ impl Connection {
             server_properties: FieldTable::EMPTY,
             channels: Channels::default(),
             renewed: None,
+            oversized: None,
             challenged: false,
             is_out_of_step: false,
             greeting: Bytes::new(),

@@ -20,6 +20,7 @@ mod login;
 mod publishing;
 mod secrecy;
 mod tune;
+mod unreadable;
 mod violations;
 
 use alloc::borrow::ToOwned;

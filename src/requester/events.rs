@@ -9,7 +9,7 @@ use leveret_codec::{Method, ReplyCode, basic, channel as channel_method};
 
 use super::calls::{Call, Phase};
 use super::{CallId, OwnChannel, Requester, Subscription};
-use crate::connection::{Connection, Content, Event, Misuse, Violation};
+use crate::connection::{Connection, Content, Event, Misuse, Unreadable, Violation};
 use crate::engine::Engine;
 use crate::message::REPLY_TO;
 use crate::observers::Observers;
@@ -199,7 +199,7 @@ impl Requester {
                     let text = "basic.deliver for a consumer that does not exist";
                     return Err(Violation::new(ReplyCode::COMMAND_INVALID, text));
                 }
-                self.handle_reply(id, Reply { body, properties });
+                self.handle_reply(id, body.map(|body| Reply { body, properties }));
                 Ok(())
             }
             method => {
@@ -218,12 +218,21 @@ impl Requester {
     }
 
     /// A reply answers a call that was sent. Any other is late, a duplicate, or not for us.
-    fn handle_reply(&mut self, id: Option<CallId>, reply: Reply) {
+    fn handle_reply(&mut self, id: Option<CallId>, reply: Result<Reply, Unreadable>) {
+        if reply.is_err() {
+            self.stats.unreadable_replies = self.stats.unreadable_replies.saturating_add(1);
+        }
         match id {
             Some(id) if self.is_sent(id) => {
-                let fault = Fault::from_reply(&reply);
-                self.resolve(id, fault.map_or(Ok(reply), |fault| Err(CallError::Fault(fault))));
+                let fault = reply.as_ref().ok().and_then(Fault::from_reply);
+                let result = match fault {
+                    Some(fault) => Err(CallError::Fault(fault)),
+                    None => reply.map_err(CallError::UnreadableReply),
+                };
+                self.resolve(id, result);
             }
+            // Counted, and more is not known of it.
+            _ if reply.is_err() => {}
             Some(_) => self.stats.late_replies = self.stats.late_replies.saturating_add(1),
             None => self.stats.unknown_replies = self.stats.unknown_replies.saturating_add(1),
         }

@@ -93,6 +93,9 @@ pub struct Stats {
     pub late_replies: u64,
     /// Replies whose correlation-id is none of ours, or missing: dropped.
     pub unknown_replies: u64,
+    /// Replies that were too large, or whose headers could not be read. The call they answer fails
+    /// with [`CallError::UnreadableReply`]; where none is to be seen in them, they are dropped.
+    pub unreadable_replies: u64,
     /// Calls that have not ended, at this moment.
     pub pending: usize,
     /// Those of them that wait to be sent: for the subscription, for the socket to take what came

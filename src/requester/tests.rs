@@ -16,6 +16,7 @@ mod requests;
 mod same_read;
 mod slots;
 mod subscribing;
+mod unreadable;
 mod unsent;
 mod violations;
 mod wakers;
@@ -34,7 +35,7 @@ use leveret_codec::{
 
 use self::dialogue::*;
 use super::{CallId, Outgoing, Requester, Stats};
-use crate::connection::ConnectionError;
+use crate::connection::{Config, ConnectionError, Unreadable};
 use crate::engine::Engine;
 use crate::testing::*;
 use crate::{CallError, Fault, InvalidRequest, Outcome, Reply, SessionError};

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::task::Waker;
 
+use bytes::BytesMut;
 use leveret_codec::{Method, ReplyCode, basic, channel as channel_method};
 
 use super::queue::State;
@@ -60,6 +61,11 @@ impl Engine for Responder {
         self.connection.handle_timeout(now);
         self.process(now);
         self.resume(now);
+    }
+
+    fn poll_transmit(&mut self, now: Instant, out: &mut BytesMut) {
+        self.queues.iter_mut().for_each(Queue::transmitted);
+        self.connection.poll_transmit(now, out);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -176,6 +182,11 @@ impl Responder {
         let Some((index, queue)) = found else {
             let text = "basic.deliver for a consumer that does not exist";
             return Err(Violation::new(ReplyCode::COMMAND_INVALID, text));
+        };
+        let Ok(body) = body else {
+            // It would be the same to every other server. A dead-letter exchange can keep it.
+            self.stats.unreadable = self.stats.unreadable.saturating_add(1);
+            return queue.reject(deliver.delivery_tag, &mut self.connection);
         };
         queue.deliver()?;
         self.stats.requests = self.stats.requests.saturating_add(1);

@@ -79,6 +79,10 @@ pub struct ServerStats {
     pub panics: u64,
     /// Requests without a reply address: run, and not answered.
     pub without_reply_to: u64,
+    /// Requests that were too large, or whose headers could not be read: neither run nor answered,
+    /// but rejected without requeue, so that a dead-letter exchange can keep them. They are not
+    /// among `requests`.
+    pub unreadable: u64,
     /// Answers that came when the connection or the channel was gone: not sent.
     pub unsent: u64,
     /// Consumers that the broker has cancelled, and that were made anew.

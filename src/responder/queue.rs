@@ -74,6 +74,8 @@ pub(super) struct Queue {
     pub(super) consumer: u32,
     /// Deliveries to this consumer that are not acknowledged.
     unacknowledged: usize,
+    /// Deliveries to this consumer that were rejected, which the broker has not been sent yet.
+    rejected: usize,
     /// How many requests nobody has taken yet.
     pub(super) arrived: usize,
     /// Requests that were handed out and not answered.
@@ -121,6 +123,7 @@ impl Queue {
             consumer_tag: ShortStr::EMPTY,
             consumer: 0,
             unacknowledged: 0,
+            rejected: 0,
             arrived: 0,
             running: 0,
             serving_since: None,
@@ -157,6 +160,7 @@ impl Queue {
         self.consumer_tag = consumer_tag;
         self.consumer = self.consumer.wrapping_add(1);
         self.unacknowledged = 0;
+        self.rejected = 0;
     }
 
     /// Takes no more requests, now or as soon as it can say so.
@@ -201,13 +205,36 @@ impl Queue {
     /// Counts a delivery. What is beyond the prefetch waits here, and a broker that goes on to
     /// twice the prefetch does not know what it agreed to.
     pub(super) fn deliver(&mut self) -> Result<(), Violation> {
-        let prefetch = self.prefetch();
-        if prefetch != 0 && self.unacknowledged >= prefetch.saturating_mul(2) {
+        self.within_prefetch()?;
+        self.unacknowledged = self.unacknowledged.saturating_add(1);
+        self.arrived = self.arrived.saturating_add(1);
+        Ok(())
+    }
+
+    /// Rejects a delivery, which goes to nobody then, and counts it until the broker is told.
+    pub(super) fn reject(
+        &mut self,
+        delivery_tag: u64,
+        connection: &mut Connection,
+    ) -> Result<(), Violation> {
+        self.within_prefetch()?;
+        self.rejected = self.rejected.saturating_add(1);
+        // Where the connection has ended, that is told by itself.
+        let _ = connection.send(self.channel, basic::Reject { delivery_tag, requeue: false });
+        Ok(())
+    }
+
+    /// The broker is being told of what was rejected.
+    pub(super) fn transmitted(&mut self) {
+        self.rejected = 0;
+    }
+
+    fn within_prefetch(&self) -> Result<(), Violation> {
+        let (prefetch, held) = (self.prefetch(), self.unacknowledged.saturating_add(self.rejected));
+        if prefetch != 0 && held >= prefetch.saturating_mul(2) {
             let text = alloc::format!("twice as many deliveries as the prefetch of {prefetch}");
             return Err(Violation::new(ReplyCode::COMMAND_INVALID, text));
         }
-        self.unacknowledged = self.unacknowledged.saturating_add(1);
-        self.arrived = self.arrived.saturating_add(1);
         Ok(())
     }
 

@@ -14,6 +14,7 @@ mod renewed;
 mod same_read;
 mod shutdown;
 mod starting;
+mod unreadable;
 mod violations;
 mod wakers;
 
@@ -31,7 +32,7 @@ use leveret_codec::{
 
 use self::dialogue::*;
 use super::{Answer, Arrived, Pending, QueueOptions, Responder, ServerStats};
-use crate::connection::ConnectionError;
+use crate::connection::{Config, ConnectionError};
 use crate::engine::Engine;
 use crate::testing::*;
 use crate::{Fault, Reply, Request, SessionError};

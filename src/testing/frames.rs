@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
 use leveret_codec::{
     BasicProperties, ContentHeader, FieldTable, FieldValue, Frame, LongStr, Method, ReplyCode,
     ShortStr, channel, connection,
@@ -39,6 +39,29 @@ pub(crate) fn with_headers_of(octets: usize) -> BasicProperties {
     let mut headers = FieldTable::new();
     headers.insert("large", LongStr::new(alloc::vec![b'x'; octets]).unwrap()).unwrap();
     BasicProperties { headers: Some(headers), ..BasicProperties::default() }
+}
+
+/// The frame of a content header, as octets, with a table of headers that nobody can read in front
+/// of the correlation-id.
+pub(crate) fn unreadable_header(
+    channel: u16,
+    correlation_id: &ShortStr,
+    body_size: u8,
+) -> BytesMut {
+    let flags: u16 = 0x2400;
+    let mut payload = BytesMut::from(&b"\x00\x3c\x00\x00\x00\x00\x00\x00\x00\x00\x00"[..]);
+    payload.put_u8(body_size);
+    payload.put_u16(flags);
+    payload.put_slice(b"\x00\x00\x00\x03\x01az");
+    payload.put_u8(correlation_id.len().try_into().unwrap());
+    payload.put_slice(correlation_id.as_bytes());
+    let mut octets = BytesMut::new();
+    octets.put_u8(2);
+    octets.put_u16(channel);
+    octets.put_u32(payload.len().try_into().unwrap());
+    octets.put_slice(&payload);
+    octets.put_u8(0xce);
+    octets
 }
 
 /// The frames of a message.

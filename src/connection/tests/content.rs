@@ -22,7 +22,8 @@ pub(super) fn body(channel: u16, payload: &'static [u8]) -> Frame {
 }
 
 pub(super) fn content(channel: u16, method: impl Into<Method>, body: impl Into<Bytes>) -> Event {
-    let content = Content { method: method.into(), properties: properties(), body: body.into() };
+    let content =
+        Content { method: method.into(), properties: properties(), body: Ok(body.into()) };
     Event::Content { channel, content }
 }
 
@@ -142,7 +143,7 @@ fn a_header_beyond_frame_max() {
     let header = ContentHeader { body_size: 0, properties: properties.clone() };
     dialogue.broker_sends(on(1, deliver("a")));
     dialogue.broker_sends(Frame::Header { channel: 1, header });
-    let content = Content { method: deliver("a").into(), properties, body: Bytes::new() };
+    let content = Content { method: deliver("a").into(), properties, body: Ok(Bytes::new()) };
     dialogue.event(Event::Content { channel: 1, content });
 }
 

@@ -84,24 +84,6 @@ fn a_body_longer_than_announced() {
 }
 
 #[test]
-fn a_body_larger_than_we_take() {
-    let config = Config { max_body_size: 5, ..Config::default() };
-    let mut dialogue = Dialogue::open_with(config, dialogue::tune());
-    dialogue.open_channel(1);
-    dialogue.broker_sends(on(1, deliver("a")));
-    dialogue.broker_sends(header(1, 5));
-    dialogue.broker_sends(body(1, b"hello"));
-    dialogue.event(content(1, deliver("a"), "hello"));
-
-    dialogue.broker_sends(on(1, deliver("a")));
-    dialogue.broker_sends(header(1, 6));
-    dialogue.ends_in_violation(
-        ReplyCode::FRAME_ERROR,
-        "a body of 6 octets is announced, the limit is 5",
-    );
-}
-
-#[test]
 fn a_body_of_all_the_octets_there_are() {
     let config = Config { max_body_size: u64::MAX, ..Config::default() };
     let mut dialogue = Dialogue::open_with(config, dialogue::tune());
