@@ -29,7 +29,22 @@ pub(crate) fn check(properties: &BasicProperties) -> Result<(), &'static str> {
             return Err("the headers CC and BCC hold lists of routing keys, and nothing else");
         }
     }
+    let headers = properties.headers.iter().flat_map(FieldTable::iter);
+    if headers.into_iter().any(|(_, value)| has_no_number(&value)) {
+        return Err("a header is infinite or no number, which RabbitMQ cannot read");
+    }
     Ok(())
+}
+
+/// Whether a float occurs that Erlang has no value for: RabbitMQ ends the connection over it.
+pub(crate) fn has_no_number(value: &FieldValue) -> bool {
+    match value {
+        FieldValue::F32(number) => !number.is_finite(),
+        FieldValue::F64(number) => !number.is_finite(),
+        FieldValue::Array(array) => array.iter().any(|value| has_no_number(&value)),
+        FieldValue::Table(table) => table.iter().any(|(_, value)| has_no_number(&value)),
+        _ => false,
+    }
 }
 
 /// Whether this is a whole number of milliseconds that RabbitMQ takes: ten years and no more.

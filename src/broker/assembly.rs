@@ -9,7 +9,7 @@ use leveret_codec::{
 
 use super::raise::{Raise, Raised, erlang_binary};
 use super::settings::Settings;
-use super::tables::{arguments, has_unknown_type};
+use super::tables::{arguments, has_unknown_value};
 
 /// The hard limit of a body.
 const MAX_BODY_SIZE: u64 = 512 << 20;
@@ -98,7 +98,7 @@ impl Assembly {
                 ),
                 _ => Raise::crash(),
             })?;
-        if properties.headers.as_ref().is_some_and(has_unknown_type) {
+        if properties.headers.as_ref().is_some_and(has_unknown_value) {
             return Err(Raise::crash());
         }
         if body_size > MAX_BODY_SIZE && settings.version.checks_body_size() {
@@ -159,7 +159,7 @@ pub(super) fn decode_method(payload: &Bytes) -> Raised<Method> {
                 .map(|[a, b, c, d]| (u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d]))),
         },
     })?;
-    if arguments(&method).is_some_and(has_unknown_type) {
+    if arguments(&method).is_some_and(has_unknown_value) {
         return Err(Raise::Silence);
     }
     if names(&method).iter().any(|name| name.as_str().is_err()) {

@@ -4,18 +4,21 @@ use alloc::vec::Vec;
 
 use leveret_codec::{FieldArray, FieldTable, FieldValue, Method};
 
-/// Whether a type occurs that is in the specification and not in RabbitMQ.
-pub(super) fn has_unknown_type(table: &FieldTable) -> bool {
+use crate::message::has_no_number;
+
+/// Whether a value occurs that RabbitMQ cannot read: of the one type that is in the specification
+/// and not in RabbitMQ, or a float that Erlang has no value for.
+pub(super) fn has_unknown_value(table: &FieldTable) -> bool {
     table.types().any(|octet| octet == b'U') || table.iter().any(|(_, value)| within(&value))
 }
 
 fn within(value: &FieldValue) -> bool {
     match value {
-        FieldValue::Table(table) => has_unknown_type(table),
+        FieldValue::Table(table) => has_unknown_value(table),
         FieldValue::Array(array) => {
             array.types().any(|octet| octet == b'U') || array.iter().any(|value| within(&value))
         }
-        _ => false,
+        other => has_no_number(other),
     }
 }
 

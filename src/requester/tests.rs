@@ -29,8 +29,8 @@ use core::time::Duration;
 
 use bytes::Bytes;
 use leveret_codec::{
-    BasicProperties, FieldTable, FieldValue, Frame, Method, ReplyCode, ShortStr, basic, channel,
-    connection,
+    BasicProperties, FieldArray, FieldTable, FieldValue, Frame, Method, ReplyCode, ShortStr, basic,
+    channel, connection,
 };
 
 use self::dialogue::*;

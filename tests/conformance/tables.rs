@@ -92,6 +92,27 @@ async fn item_12_an_unknown_type_in_headers_is_541() {
     wire.expect_connection_close(ReplyCode::INTERNAL_ERROR, "INTERNAL_ERROR", (0, 0)).await;
 }
 
+/// Erlang has no such floats, and its pattern for a float does not match them.
+#[tokio::test]
+async fn item_12_a_float_that_is_no_number_in_headers_is_541() {
+    let broker = Broker::shared().await;
+    let floats = [
+        FieldValue::F64(f64::NAN),
+        FieldValue::F64(f64::NEG_INFINITY),
+        FieldValue::F32(f32::NAN),
+        FieldValue::F32(f32::INFINITY),
+        FieldValue::Array(array([FieldValue::F64(f64::NAN)])),
+        FieldValue::Table(table([("in", FieldValue::F64(f64::INFINITY))])),
+    ];
+    for float in floats {
+        let mut wire = broker.channel().await;
+        let headers = Some(table([("float", float)]));
+        let properties = BasicProperties { headers, ..Default::default() };
+        wire.publish(1, &ShortStr::from_static("nowhere"), properties, b"").await;
+        wire.expect_connection_close(ReplyCode::INTERNAL_ERROR, "INTERNAL_ERROR", (0, 0)).await;
+    }
+}
+
 /// Arguments are read by the connection itself, which has no words for it.
 #[tokio::test]
 async fn item_12_an_unknown_type_in_arguments_ends_the_connection_without_a_word() {

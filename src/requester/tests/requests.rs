@@ -172,13 +172,27 @@ fn headers_beyond_a_frame_fail_a_call_that_waited() {
 fn properties_that_the_broker_would_close_the_channel_over_fail_their_call_alone() {
     let mut client = Client::ready();
     let (other, request) = client.call("queue");
-    let header = |name: &'static str| {
+    let header = |name: &'static str, value: FieldValue| {
         let mut headers = FieldTable::new();
-        headers.insert(name, "a name and no list").unwrap();
+        headers.insert(name, value).unwrap();
         BasicProperties { headers: Some(headers), ..BasicProperties::default() }
     };
+    let no_list = text("a name and no list");
+    let [mut table, mut array] = [FieldTable::new(), FieldTable::new()];
+    table.insert("in", f64::INFINITY).unwrap();
+    let mut numbers = FieldArray::new();
+    numbers.push(f32::NAN).unwrap();
+    array.insert("in", numbers).unwrap();
     let soon = BasicProperties { expiration: Some(short("soon")), ..BasicProperties::default() };
-    for properties in [soon, header("CC"), header("BCC")] {
+    for properties in [
+        soon,
+        header("CC", no_list.clone()),
+        header("BCC", no_list),
+        header("ratio", f64::NAN.into()),
+        header("ratio", f32::NEG_INFINITY.into()),
+        header("ratio", table.into()),
+        header("ratio", array.into()),
+    ] {
         let now = client.now();
         let outgoing = Outgoing { properties, ..to("queue") };
         let error = client.engine.request(now, outgoing, TIMEOUT).unwrap_err();
