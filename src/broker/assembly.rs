@@ -3,10 +3,10 @@
 use alloc::format;
 
 use bytes::{Bytes, BytesMut};
-use leveret_codec::{
-    BasicProperties, ContentHeader, FrameKind, Method, Problem, ReplyCode, ShortStr,
-};
+use leveret_codec::{ContentHeader, FrameKind, Method, Problem, ReplyCode, ShortStr};
 
+use super::channel::Content;
+use super::deep_headers;
 use super::raise::{Raise, Raised, erlang_binary};
 use super::settings::Settings;
 use super::tables::{arguments, has_unknown_value};
@@ -22,14 +22,15 @@ pub(super) enum Assembly {
     Header(Method),
     Body {
         method: Method,
-        properties: BasicProperties,
+        /// Without the body.
+        content: Content,
         missing: u64,
         body: BytesMut,
     },
 }
 
 /// A method with its content, if it carries some.
-type Whole = (Method, Option<(BasicProperties, Bytes)>);
+type Whole = (Method, Option<Content>);
 
 impl Assembly {
     pub(super) fn frame(
@@ -56,7 +57,7 @@ impl Assembly {
                 ReplyCode::UNEXPECTED_FRAME,
                 "expected content header for class 60, got non content header frame instead",
             )),
-            (Self::Body { method, properties, missing, mut body }, FrameKind::Body) => {
+            (Self::Body { method, content, missing, mut body }, FrameKind::Body) => {
                 let length = u64::try_from(payload.len()).unwrap_or(u64::MAX);
                 let missing = match missing.checked_sub(length) {
                     None if settings.version.checks_body_size() => {
@@ -70,7 +71,7 @@ impl Assembly {
                         missing
                     }
                 };
-                Ok(self.advance(method, properties, missing, body))
+                Ok(self.advance(method, content, missing, body))
             }
             (Self::Body { method, .. }, _) => Err(within(
                 &method,
@@ -86,9 +87,9 @@ impl Assembly {
         method: Method,
         payload: &Bytes,
     ) -> Raised<Option<Whole>> {
-        let ContentHeader { body_size, properties } =
+        let (ContentHeader { body_size, properties }, deep_headers) =
             // Properties are kept with their message, and the read buffer must not be.
-            ContentHeader::decode(&Bytes::copy_from_slice(payload)).map_err(|error| match error.problem() {
+            deep_headers::read(&Bytes::copy_from_slice(payload)).map_err(|error| match error.problem() {
                 Problem::NoContent { class } => within(
                     &method,
                     ReplyCode::UNEXPECTED_FRAME,
@@ -107,21 +108,22 @@ impl Assembly {
             );
             return Err(within(&method, ReplyCode::FRAME_ERROR, &text));
         }
-        Ok(self.advance(method, properties, body_size, BytesMut::new()))
+        let content = Content { properties, deep_headers, body: Bytes::new() };
+        Ok(self.advance(method, content, body_size, BytesMut::new()))
     }
 
     fn advance(
         &mut self,
         method: Method,
-        properties: BasicProperties,
+        content: Content,
         missing: u64,
         body: BytesMut,
     ) -> Option<Whole> {
         if missing > 0 {
-            *self = Self::Body { method, properties, missing, body };
+            *self = Self::Body { method, content, missing, body };
             return None;
         }
-        Some((method, Some((properties, body.freeze()))))
+        Some((method, Some(Content { body: body.freeze(), ..content })))
     }
 }
 

@@ -9,13 +9,21 @@ use leveret_codec::{BasicProperties, FieldTable, ShortStr};
 use super::assembly::Assembly;
 use crate::Instant;
 
+/// What a publisher sends.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Content {
+    pub(super) properties: BasicProperties,
+    /// The headers, where they are too deep to be among the properties.
+    pub(super) deep_headers: Option<Bytes>,
+    pub(super) body: Bytes,
+}
+
 /// A message in a queue, or on its way.
 #[derive(Debug, Clone)]
 pub(super) struct Message {
     pub(super) exchange: ShortStr,
     pub(super) routing_key: ShortStr,
-    pub(super) properties: BasicProperties,
-    pub(super) body: Bytes,
+    pub(super) content: Content,
     pub(super) redelivered: bool,
     /// When it is not to be delivered any more.
     pub(super) expires: Option<Instant>,
@@ -29,8 +37,10 @@ impl Message {
     /// What it takes to keep, roughly.
     pub(super) fn octets(&self) -> usize {
         const EACH: usize = 512;
-        let headers = self.properties.headers.as_ref().map_or(0, FieldTable::encoded_len);
-        self.body.len().saturating_add(headers).saturating_add(EACH)
+        let Content { properties, deep_headers, body } = &self.content;
+        let headers = properties.headers.as_ref().map_or(0, FieldTable::encoded_len);
+        let deep = deep_headers.as_ref().map_or(0, Bytes::len);
+        [headers, deep, EACH].into_iter().fold(body.len(), usize::saturating_add)
     }
 }
 

@@ -168,13 +168,13 @@ impl Node {
             exchange: message.exchange.clone(),
             routing_key: message.routing_key.clone(),
         };
-        let (properties, body) = (message.properties.clone(), message.body.clone());
+        let content = message.content.clone();
         if !no_ack {
             let queue = queue.clone();
             let unacknowledged = Unacknowledged { queue, incarnation, consumer_tag, message };
             channel.unacknowledged.insert(delivery_tag, unacknowledged);
         }
-        session.send_content(number, deliver, &properties, &body);
+        session.send_content(number, deliver, &content);
     }
 
     pub(super) fn get(
@@ -207,13 +207,13 @@ impl Node {
             routing_key: message.routing_key.clone(),
             message_count,
         };
-        let (properties, body) = (message.properties.clone(), message.body.clone());
+        let content = message.content.clone();
         if !get.no_ack {
             let consumer_tag = ShortStr::EMPTY;
             let got = Unacknowledged { queue: name, incarnation, consumer_tag, message };
             channel.unacknowledged.insert(delivery_tag, got);
         }
-        session.send_content(number, ok, &properties, &body);
+        session.send_content(number, ok, &content);
         Ok(())
     }
 

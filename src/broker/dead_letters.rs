@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use leveret_codec::ShortStr;
+use leveret_codec::{FieldTable, ShortStr};
 
 use super::channel::Message;
 use super::node::Node;
@@ -42,14 +42,19 @@ impl Node {
             return;
         };
         let target = key.unwrap_or_else(|| message.routing_key.clone());
-        let headers = message.properties.headers.get_or_insert_default();
+        let properties = &mut message.content.properties;
         // What does not fit into the headers is not told.
+        let mut none = FieldTable::new();
+        let headers = match message.content.deep_headers {
+            Some(_) => &mut none,
+            None => properties.headers.get_or_insert_default(),
+        };
         let reason = if death == Death::Expired { "expired" } else { "rejected" };
         let _ = headers.insert("x-first-death-reason", reason);
         if let Ok(queue) = leveret_codec::LongStr::try_from(name.to_string()) {
             let _ = headers.insert("x-first-death-queue", queue);
         }
-        message.properties.expiration = None;
+        properties.expiration = None;
         message.expires = None;
         message.redelivered = false;
         message.exchange = exchange;

@@ -113,7 +113,7 @@ impl Node {
                 exchange: message.exchange.clone(),
                 routing_key: message.routing_key.clone(),
             };
-            session.send_content(number, deliver, &message.properties, &message.body);
+            session.send_content(number, deliver, &message.content);
         }
         volatile && is_well_formed(address)
     }

@@ -34,6 +34,7 @@ mod connections;
 mod consuming;
 mod counts;
 mod dead_letters;
+mod deep_headers;
 mod describe;
 mod direct_reply;
 mod ends;

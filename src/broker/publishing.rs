@@ -6,13 +6,12 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use bytes::Bytes;
 use leveret_codec::{
     BasicProperties, FieldValue, Method, ReplyCode, ShortStr, basic, channel as channel_method,
     confirm, connection as connection_method,
 };
 
-use super::channel::Message;
+use super::channel::{Content, Message};
 use super::consuming::Fate;
 use super::direct_reply::is_address;
 use super::node::{Node, SessionId};
@@ -28,7 +27,7 @@ impl Node {
         now: Instant,
         number: u16,
         method: Method,
-        content: Option<(BasicProperties, Bytes)>,
+        content: Option<Content>,
     ) -> Raised {
         match method {
             Method::ChannelOpen(_) => {
@@ -40,8 +39,7 @@ impl Node {
                 self.answer(id, number, false, channel_method::FlowOk { active: true })
             }
             Method::BasicPublish(publish) => {
-                let (properties, body) = content.unwrap_or_default();
-                self.publish(id, now, number, &publish, properties, body)
+                self.publish(id, now, number, &publish, content.unwrap_or_default())
             }
             Method::BasicQos(qos) => self.qos(id, number, &qos),
             Method::BasicConsume(consume) => self.consume(id, now, number, consume),
@@ -92,13 +90,12 @@ impl Node {
         now: Instant,
         number: u16,
         publish: &basic::Publish,
-        mut properties: BasicProperties,
-        body: Bytes,
+        mut content: Content,
     ) -> Raised {
         if publish.immediate {
             return Err(not_implemented("immediate=true"));
         }
-        let (size, limit) = (body.len(), self.settings.max_message_size);
+        let (size, limit) = (content.body.len(), self.settings.max_message_size);
         if u64::try_from(size).unwrap_or(u64::MAX) > limit {
             return Err(Raise::precondition(format!(
                 "message size {size} is larger than configured max size {limit}"
@@ -110,16 +107,17 @@ impl Node {
             let text = format!("no exchange '{exchange}' in vhost '{host}'");
             return Err(Raise::not_found(text));
         }
-        let rewritten = self.rewrite_reply_to(id, number, &mut properties)?;
+        let properties = &mut content.properties;
+        let rewritten = self.rewrite_reply_to(id, number, properties)?;
         let user = self.session(id)?.user.clone();
-        check_user(&properties, &user)?;
-        let time_to_live = time_to_live(&properties)?;
+        check_user(properties, &user)?;
+        let time_to_live = time_to_live(properties)?;
 
         let sorted = self.settings.version.rewrites_headers();
         if let Some(headers) = properties.headers.as_mut().filter(|_| rewritten || sorted) {
             *headers = tables::rewritten(headers, sorted);
         }
-        let mut targets = targets(&publish.routing_key, &mut properties);
+        let mut targets = targets(&publish.routing_key, properties);
         if !publish.exchange.is_empty() {
             // Nothing can be bound to the others.
             targets.clear();
@@ -127,8 +125,7 @@ impl Node {
         let message = Message {
             exchange: publish.exchange.detached(),
             routing_key: publish.routing_key.detached(),
-            properties,
-            body,
+            content,
             redelivered: false,
             expires: time_to_live.map(|time| now.after(time)),
             died_in: Vec::new(),
@@ -204,7 +201,7 @@ impl Node {
                 exchange: publish.exchange.clone(),
                 routing_key: publish.routing_key.clone(),
             };
-            session.send_content(number, returned, &message.properties, &message.body);
+            session.send_content(number, returned, &message.content);
         }
         let confirms = session.channels.get_mut(&number).and_then(|it| it.confirms.as_mut());
         if let Some(published) = confirms {

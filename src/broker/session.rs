@@ -15,12 +15,13 @@ use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use leveret_codec::{
-    BasicProperties, ContentHeader, DecodeError, FRAME_OVERHEAD, Frame, FrameKind, Method, Problem,
-    ProtocolHeader, RawFrame, ReplyCode, connection as method, encode_body,
+    ContentHeader, DecodeError, FRAME_OVERHEAD, Frame, FrameKind, Method, Problem, ProtocolHeader,
+    RawFrame, ReplyCode, connection as method, encode_body,
 };
 
 use super::assembly::{decode_method, unexpected};
-use super::channel::Channel;
+use super::channel::{Channel, Content};
+use super::deep_headers;
 use super::heartbeat::Heartbeat;
 use super::raise::{Raise, Raised, erlang_binary, reply_text};
 use super::settings::Settings;
@@ -44,7 +45,7 @@ pub(super) enum State {
 pub(super) struct Command {
     pub(super) channel: u16,
     pub(super) method: Method,
-    pub(super) content: Option<(BasicProperties, Bytes)>,
+    pub(super) content: Option<Content>,
 }
 
 #[derive(Debug)]
@@ -100,13 +101,16 @@ impl Session {
         &mut self,
         channel: u16,
         method: impl Into<Method>,
-        properties: &BasicProperties,
-        body: &[u8],
+        content: &Content,
     ) {
         self.send(channel, method);
+        let Content { properties, deep_headers, body } = content;
         let body_size = u64::try_from(body.len()).unwrap_or(u64::MAX);
         let header = ContentHeader { body_size, properties: properties.clone() };
-        Frame::Header { channel, header }.encode(&mut self.transmit);
+        match deep_headers {
+            Some(headers) => deep_headers::write(channel, &header, headers, &mut self.transmit),
+            None => Frame::Header { channel, header }.encode(&mut self.transmit),
+        }
         let payload = self.frame_max.saturating_sub(FRAME_OVERHEAD);
         encode_body(channel, body, payload, &mut self.transmit);
     }

@@ -1,13 +1,15 @@
 //! Field tables on their way through the broker.
 
+use bytes::{Bytes, BytesMut};
 use leveret_codec::{
-    BasicProperties, ContentHeader, FieldArray, FieldTable, FieldValue, LongStr, ReplyCode,
-    ShortStr, basic,
+    BasicProperties, ContentHeader, FieldArray, FieldTable, FieldValue, LongStr, Method, RawFrame,
+    ReplyCode, ShortStr, basic, channel,
 };
+use tokio::io::AsyncReadExt;
 
 use super::roles::{Pair, consume_without_ack, declare, request_properties};
 use crate::support::broker::Broker;
-use crate::support::wire::Wire;
+use crate::support::wire::{Wire, nested, patiently};
 
 #[tokio::test]
 async fn item_12_every_type_of_value_passes_through_and_from_4_0_on_in_the_order_of_names() {
@@ -58,6 +60,36 @@ async fn item_12_tables_and_arrays_nest_as_deep_as_leveret_allows() {
     }
     let headers = table([("deep", value)]);
     assert_eq!(through(&broker, headers.clone()).await, headers);
+}
+
+/// The broker sets no limit. Leveret's does not read such tables, and passes them on.
+#[tokio::test]
+async fn item_12_tables_nest_without_end() {
+    let broker = Broker::shared().await;
+    for depth in [33, 34, 1000, 15_000] {
+        let mut wire = broker.channel().await;
+        let queue = declare(&mut wire, 1, "deep").await;
+        let properties = BasicProperties { priority: Some(1), ..BasicProperties::default() };
+        let headers = nested(depth);
+        wire.publish_with_headers(1, &queue, properties.clone(), &headers, b"body").await;
+        let get = basic::Get { queue, no_ack: true };
+        wire.send(1, get).await;
+        wire.send(1, channel::Close::default()).await;
+
+        // No frame that the codec reads: its octets have to do.
+        let mut stream = wire.into_stream();
+        let mut octets = BytesMut::new();
+        while !octets.ends_with(b"\x00\x14\x00\x29\xce") {
+            patiently("the answers", stream.read_buf(&mut octets)).await.unwrap();
+        }
+        let get_ok = RawFrame::decode(&mut octets, |_| u32::MAX).unwrap().unwrap();
+        assert!(matches!(Method::decode(&get_ok.payload), Ok(Method::BasicGetOk(_))));
+        let header = RawFrame::decode(&mut octets, |_| u32::MAX).unwrap().unwrap();
+        assert!(ContentHeader::decode(&header.payload).is_err());
+        let expected = ContentHeader { body_size: 4, properties };
+        let decoded = ContentHeader::decode_without_headers(&header.payload).unwrap();
+        assert_eq!(decoded, (expected, Bytes::from(headers)), "{depth} deep");
+    }
 }
 
 /// The specification's `L` is RabbitMQ's `l`. Where the broker writes the headers anew, and 3.10 does

@@ -22,7 +22,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_util::codec::Framed;
 
-pub(crate) use content::{Content, content_frames};
+pub(crate) use content::{Content, content_frames, nested};
 pub(crate) use expected::Expected;
 pub(crate) use handshake::{CAPABILITIES, Handshake};
 

@@ -1,7 +1,9 @@
 //! Messages: methods with content, and the frames that the content is.
 
-use bytes::Bytes;
-use leveret_codec::{BasicProperties, ContentHeader, Frame, Method, ShortStr, basic};
+use bytes::{BufMut, Bytes, BytesMut};
+use leveret_codec::{
+    BasicProperties, ContentHeader, Frame, FrameKind, Method, ShortStr, basic, encode_body,
+};
 
 use super::{Expected, Wire};
 
@@ -39,6 +41,37 @@ impl Wire {
         self.send_together(frames).await;
     }
 
+    /// Publishes to the default exchange with headers that need not be any: their octets as they
+    /// are, without the length in front. The properties have no content type, nor content encoding.
+    pub(crate) async fn publish_with_headers(
+        &mut self,
+        channel: u16,
+        routing_key: &ShortStr,
+        properties: BasicProperties,
+        headers: &[u8],
+        body: &[u8],
+    ) {
+        let publish = basic::Publish { routing_key: routing_key.clone(), ..Default::default() };
+        let mut payload = BytesMut::new();
+        let body_size = u64::try_from(body.len()).unwrap();
+        ContentHeader { body_size, properties }.encode(&mut payload);
+        // Flags, of which 0x2000 is that of the headers, and their values, of which they come first.
+        payload[12] |= 0x20;
+        let behind = payload.split_off(14);
+        payload.put_u32(u32::try_from(headers.len()).unwrap());
+        payload.extend([headers, &behind].concat());
+
+        let mut octets = BytesMut::new();
+        Frame::method(channel, publish).encode(&mut octets);
+        octets.put_u8(FrameKind::Header as u8);
+        octets.put_u16(channel);
+        octets.put_u32(u32::try_from(payload.len()).unwrap());
+        octets.extend(payload);
+        octets.put_u8(0xce);
+        encode_body(channel, body, self.payload_max, &mut octets);
+        self.send_octets(&octets).await;
+    }
+
     /// The next frames on `channel` are method `M` and its content.
     pub(crate) async fn expect_content<M: Expected>(&mut self, channel: u16) -> (M, Content) {
         let method = self.expect(channel).await;
@@ -66,6 +99,12 @@ impl Wire {
         }
         Content { properties: header.properties, body, pieces }
     }
+}
+
+/// The fields of a table in tables, so many in all.
+pub(crate) fn nested(depth: usize) -> Vec<u8> {
+    let inner = (1..depth).rev().map(|level| u32::try_from((level - 1) * 7).unwrap());
+    inner.flat_map(|length| [&b"\x01aF"[..], &length.to_be_bytes()].concat()).collect()
 }
 
 /// A method, its header and its body as frames.
