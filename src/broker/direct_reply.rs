@@ -32,7 +32,24 @@ fn is_well_formed(name: &ShortStr) -> bool {
         && BASE64_STANDARD.decode(key).is_ok()
 }
 
-/// External term format: version, NEW_PID_EXT, and the name of the node as an atom.
+/// Whether RabbitMQ up to 4.0 fails to take the name apart, and with it the channel that publishes to
+/// it: two words, of which the first is to be a process, or octets that are no text. What has another
+/// number of words it leaves alone.
+pub(super) fn is_beyond_parsing(name: &ShortStr) -> bool {
+    let Some(words) = name.as_bytes().strip_prefix(PREFIX) else { return false };
+    if core::str::from_utf8(words).is_err() {
+        return true;
+    }
+    let words: Vec<_> =
+        words.split(|octet| *octet == b'.').filter(|word| !word.is_empty()).collect();
+    let [pid, _key] = *words else { return false };
+    !BASE64_STANDARD.decode(pid).is_ok_and(|pid| pid.starts_with(NEW_PID))
+}
+
+/// External term format: version, and the tag NEW_PID_EXT.
+const NEW_PID: &[u8] = b"\x83X";
+
+/// Both, and the name of the node as an atom.
 const ERLANG_PID: &[u8] = b"\x83Xv\x00\x0ereply@27796420";
 
 impl Node {

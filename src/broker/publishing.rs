@@ -13,7 +13,7 @@ use leveret_codec::{
 
 use super::channel::{Content, Message};
 use super::consuming::Fate;
-use super::direct_reply::is_address;
+use super::direct_reply::{is_address, is_beyond_parsing};
 use super::node::{Node, SessionId};
 use super::raise::{Raise, Raised};
 use super::tables;
@@ -121,6 +121,9 @@ impl Node {
         if !publish.exchange.is_empty() {
             // Nothing can be bound to the others.
             targets.clear();
+        }
+        if self.settings.version.parses_reply_addresses() && targets.iter().any(is_beyond_parsing) {
+            return Err(Raise::crash());
         }
         let message = Message {
             exchange: publish.exchange.detached(),

@@ -61,6 +61,11 @@ impl Version {
         self >= Self::V4_3
     }
 
+    /// Publishing to what is no reply address, and begins as one, ends the connection.
+    pub(super) fn parses_reply_addresses(self) -> bool {
+        self <= Self::V4_0
+    }
+
     /// Headers are written anew on their way, in the order of their names. Before, that is so only
     /// for messages whose reply-to is rewritten, and the order stays.
     pub(super) fn rewrites_headers(self) -> bool {

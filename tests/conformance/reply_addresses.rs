@@ -53,6 +53,40 @@ async fn item_27_an_altered_address_reaches_nobody() {
     pair.expect_nothing_but_a_reply_to(&address).await;
 }
 
+/// Up to 4.0 the channel that publishes to some of them dies of it, and its connection with it.
+#[tokio::test]
+async fn item_27_forged_addresses_reach_nobody() {
+    let broker = Broker::shared().await;
+    let mut pair = Pair::new(&broker).await;
+    let address = pair.request("1").await;
+    let (prefix, words) = address.as_ref().split_at(REPLY_TO.len() + 1);
+    let forged = |words: &[u8]| ShortStr::new([prefix, words].concat()).unwrap();
+    let mut flipped = words.to_vec();
+    flipped[0] ^= 1;
+    let cases = [
+        (REPLY_TO, true),
+        (forged(b""), true),
+        (forged(b"garbage"), true),
+        (forged(b"three.words.here"), true),
+        (forged(&words.to_ascii_uppercase()), false),
+        (forged(b"two.words"), false),
+        (forged(b"AAAA.AAAA"), false),
+        (forged(&flipped), false),
+        (forged(&[0xff; 200]), false),
+    ];
+    for (forged, is_harmless) in cases {
+        let mut wire = broker.channel().await;
+        wire.publish(1, &forged, BasicProperties::default(), b"for whom?").await;
+        if is_harmless || broker.at_least(4, 1) {
+            wire.expect_silence(1).await;
+            wire.close().await;
+        } else {
+            wire.expect_connection_close(ReplyCode::INTERNAL_ERROR, "INTERNAL_ERROR", (0, 0)).await;
+        }
+    }
+    pair.expect_nothing_but_a_reply_to(&address).await;
+}
+
 #[tokio::test]
 async fn item_28_a_reply_to_a_closed_channel_or_connection_is_confirmed_and_lost() {
     let broker = Broker::shared().await;
