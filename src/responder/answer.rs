@@ -112,7 +112,8 @@ impl Responder {
         fault: bool,
     ) -> Sent {
         let publish = basic::Publish { routing_key: reply_to, ..basic::Publish::default() };
-        let properties = reply_properties(reply.properties, correlation_id.clone());
+        let properties =
+            reply_properties(reply.properties, &publish.routing_key, correlation_id.clone());
         let problem = match check(&properties) {
             Err(problem) => String::from(problem),
             Ok(()) => {
@@ -126,7 +127,7 @@ impl Responder {
             }
         };
         let fault = Fault::new(Fault::INVALID_REPLY, problem).into_reply();
-        let properties = reply_properties(fault.properties, correlation_id);
+        let properties = reply_properties(fault.properties, &publish.routing_key, correlation_id);
         match self.connection.publish(channel, publish, properties, &fault.body) {
             Ok(()) => Sent::Fault,
             Err(_) => Sent::Failed,
@@ -145,17 +146,20 @@ enum Sent {
     Failed,
 }
 
-/// The properties that make it the reply, less those that the broker would close the channel over
-/// if a handler echoed its request's: another's user-id, and a reply-to of our own without a
-/// consumer.
+/// The properties that make it the reply, less those that do harm if a handler echoes its request's.
+/// The broker would close the channel over another's user-id, and over a reply-to of our own without
+/// a consumer. With the address that it goes to as its own, a reply to the queue of a server would be
+/// a request, and so would the reply to that, without end.
 fn reply_properties(
     mut properties: BasicProperties,
+    address: &ShortStr,
     correlation_id: Option<ShortStr>,
 ) -> BasicProperties {
     properties.correlation_id = correlation_id;
     properties.delivery_mode.get_or_insert(1);
     properties.user_id = None;
-    properties.reply_to = properties.reply_to.filter(|reply_to| *reply_to != REPLY_TO);
+    properties.reply_to =
+        properties.reply_to.filter(|reply_to| *reply_to != REPLY_TO && reply_to != address);
     properties.expiration = properties.expiration.filter(is_time_to_live);
     properties
 }

@@ -60,10 +60,18 @@ fn a_reply_address_without_a_consumer_is_left_out() {
     let pseudo_queue = short("amq.rabbitmq.reply-to");
     let own = BasicProperties { reply_to: Some(pseudo_queue), ..BasicProperties::default() };
     assert_eq!(sent(own), basics());
-    // Another's, as in an echoed request, does no harm.
-    let address = Some(short(REPLY_ADDRESS));
+    // Another's does no harm.
+    let address = Some(short("another"));
     let another = BasicProperties { reply_to: address, ..BasicProperties::default() };
     assert_eq!(sent(another.clone()), BasicProperties { reply_to: another.reply_to, ..basics() });
+}
+
+/// To the queue of a server, it would be a request for one more.
+#[test]
+fn a_reply_does_not_ask_for_a_reply_to_where_it_goes() {
+    let echoed =
+        BasicProperties { reply_to: Some(short(REPLY_ADDRESS)), ..BasicProperties::default() };
+    assert_eq!(sent(echoed), basics());
 }
 
 #[test]
@@ -95,6 +103,6 @@ fn a_handler_may_echo_its_request() {
     let Arrived { request: Request { body, properties, .. }, pending, .. } = server.takes();
     server.answer(pending, Answer::Reply(Reply { body, properties }));
     let Published { properties, body, .. } = server.engine_replies(1, 5);
-    assert_eq!(properties, BasicProperties { user_id: None, ..request });
+    assert_eq!(properties, BasicProperties { user_id: None, reply_to: None, ..request });
     assert_eq!(body, b"request");
 }
