@@ -17,6 +17,9 @@ pub(crate) fn check(properties: &BasicProperties) -> Result<(), &'static str> {
     if properties.expiration.as_ref().is_some_and(|text| !is_time_to_live(text)) {
         return Err("the expiration is no whole number of milliseconds of up to ten years");
     }
+    if properties.delivery_mode.is_some_and(|mode| !is_delivery_mode(mode)) {
+        return Err("the delivery mode is neither 1 nor 2, which RabbitMQ up to 3.10 refuses");
+    }
     for name in ["CC", "BCC"] {
         let value = properties.headers.as_ref().and_then(|headers| headers.get(name));
         let is_list_of_names = |value: &FieldValue| match value {
@@ -52,6 +55,11 @@ pub(crate) fn is_time_to_live(text: &ShortStr) -> bool {
     const TEN_YEARS: u64 = 315_360_000_000;
     let digits = text.as_bytes().iter().all(u8::is_ascii_digit);
     digits && text.to_string().parse().is_ok_and(|time: u64| time <= TEN_YEARS)
+}
+
+/// Whether this says if a message is to be written to disk.
+pub(crate) fn is_delivery_mode(mode: u8) -> bool {
+    matches!(mode, 1 | 2)
 }
 
 /// A request as a server's handler gets it.

@@ -18,6 +18,7 @@ use super::node::{Node, SessionId};
 use super::raise::{Raise, Raised};
 use super::tables;
 use crate::Instant;
+use crate::message::is_delivery_mode;
 
 impl Node {
     /// Any method on an open channel.
@@ -114,6 +115,12 @@ impl Node {
         let time_to_live = time_to_live(properties)?;
 
         let sorted = self.settings.version.rewrites_headers();
+        if let Some(mode) = properties.delivery_mode.filter(|mode| !is_delivery_mode(*mode))
+            && self.settings.version.checks_delivery_mode()
+        {
+            let text = format!("invalid message: {{delivery_mode_unknown,{mode}}}");
+            return Err(Raise::precondition(text));
+        }
         if let Some(headers) = properties.headers.as_mut().filter(|_| rewritten || sorted) {
             *headers = tables::rewritten(headers, sorted);
         }

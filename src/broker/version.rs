@@ -61,6 +61,11 @@ impl Version {
         self >= Self::V4_3
     }
 
+    /// A delivery mode is 1 or 2. Later any octet passes, and means the one or the other.
+    pub(super) fn checks_delivery_mode(self) -> bool {
+        self < Self::V4_0
+    }
+
     /// Publishing to what is no reply address, and begins as one, ends the connection.
     pub(super) fn parses_reply_addresses(self) -> bool {
         self <= Self::V4_0

@@ -7,7 +7,7 @@ use leveret_codec::{BasicProperties, ShortStr, basic};
 
 use super::Responder;
 use crate::connection::{Connection, Misuse};
-use crate::message::{REPLY_TO, check, is_time_to_live};
+use crate::message::{REPLY_TO, check, is_delivery_mode, is_time_to_live};
 use crate::{Fault, Instant, Reply};
 
 /// A request that has been handed out: where its reply goes, and what is to be acknowledged.
@@ -43,8 +43,9 @@ impl Responder {
     /// Answers a request: writes the reply, if anybody waits for one, and then acknowledges.
     ///
     /// One exception: a request that was delivered before is acknowledged first. Up to RabbitMQ
-    /// 4.0 a forged reply address ends the connection of whoever replies to it, and the request
-    /// would go on to do so to every other server.
+    /// 4.0 a forged reply address ends the connection of whoever replies to it, before the broker
+    /// comes to the acknowledgement behind it, and the request would go on to do so to every other
+    /// server. This way it goes no further than to the second.
     ///
     /// A request whose channel has gone in the meantime is replied to on the queue's new one, and
     /// not acknowledged: the broker has taken it back.
@@ -156,7 +157,8 @@ fn reply_properties(
     correlation_id: Option<ShortStr>,
 ) -> BasicProperties {
     properties.correlation_id = correlation_id;
-    properties.delivery_mode.get_or_insert(1);
+    properties.delivery_mode =
+        properties.delivery_mode.filter(|mode| is_delivery_mode(*mode)).or(Some(1));
     properties.user_id = None;
     properties.reply_to =
         properties.reply_to.filter(|reply_to| *reply_to != REPLY_TO && reply_to != address);

@@ -135,6 +135,26 @@ async fn what_the_broker_does_not_implement_is_540() {
 }
 
 #[tokio::test]
+async fn a_delivery_mode_that_is_none_is_406_up_to_3_13() {
+    let broker = Broker::shared().await;
+    let mut wire = broker.channel().await;
+    for (channel, mode) in [(2, 0), (3, 3), (4, 255)] {
+        wire.open_channel(channel).await;
+        let properties = BasicProperties { delivery_mode: Some(mode), ..Default::default() };
+        wire.publish(channel, &ShortStr::from_static("nowhere"), properties, b"").await;
+        if broker.at_least(4, 0) {
+            wire.expect_silence(channel).await;
+            continue;
+        }
+        let text =
+            format!("PRECONDITION_FAILED - invalid message: {{delivery_mode_unknown,{mode}}}");
+        let code = ReplyCode::PRECONDITION_FAILED;
+        wire.expect_channel_close(channel, code, &text, (60, 40)).await;
+    }
+    wire.close().await;
+}
+
+#[tokio::test]
 async fn a_foreign_user_id_is_406() {
     let broker = Broker::shared().await;
     let mut wire = broker.channel().await;

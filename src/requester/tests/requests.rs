@@ -186,6 +186,8 @@ fn properties_that_the_broker_would_close_the_channel_over_fail_their_call_alone
     let soon = BasicProperties { expiration: Some(short("soon")), ..BasicProperties::default() };
     for properties in [
         soon,
+        BasicProperties { delivery_mode: Some(0), ..BasicProperties::default() },
+        BasicProperties { delivery_mode: Some(3), ..BasicProperties::default() },
         header("CC", no_list.clone()),
         header("BCC", no_list),
         header("ratio", f64::NAN.into()),

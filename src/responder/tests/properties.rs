@@ -89,6 +89,17 @@ fn an_expiration_that_the_broker_refuses_is_left_out() {
     }
 }
 
+/// From 4.0 on, RabbitMQ passes on any octet. 3.10 closes the channel over it.
+#[test]
+fn a_delivery_mode_that_is_none_is_left_out() {
+    for mode in [0, 3, 255] {
+        let properties = BasicProperties { delivery_mode: Some(mode), ..Default::default() };
+        assert_eq!(sent(properties), basics());
+    }
+    let durable = BasicProperties { delivery_mode: Some(2), ..basics() };
+    assert_eq!(sent(durable.clone()), durable);
+}
+
 #[test]
 fn a_handler_may_echo_its_request() {
     let mut server = Server::serving(1);
