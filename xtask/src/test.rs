@@ -22,7 +22,11 @@ const EVERYTHING: [&str; 2] = ["--workspace", "--all-features"];
 /// address alone.
 const PHASES: [Phase; 2] = [
     Phase { name: "clean", tests: &["rpc", PEERS], quiet: true },
-    Phase { name: "checklist", tests: &["conformance", "checklist", "errors"], quiet: false },
+    Phase {
+        name: "checklist",
+        tests: &["conformance", "checklist", "errors", "malicious_messages"],
+        quiet: false,
+    },
 ];
 
 struct Phase {
