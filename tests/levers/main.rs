@@ -4,6 +4,7 @@
 
 mod closing;
 mod faults;
+mod larger;
 mod memory;
 mod observing;
 mod secrecy;
