@@ -93,15 +93,23 @@ impl Channel {
     }
 
     /// Takes a header frame. The message is at its end if its body is empty: no body frame follows.
+    /// No honest broker announces a body of more than `ceiling` octets.
     pub(super) fn header(
         &mut self,
         header: ContentHeader,
         unreadable: Option<Unreadable>,
+        ceiling: u64,
     ) -> Result<Option<Content>, Violation> {
         let Expect::Header(method) = core::mem::take(&mut self.content) else {
             return Err(unexpected("a content header where none was expected"));
         };
         let ContentHeader { body_size, properties } = header;
+        if body_size > ceiling {
+            let text = alloc::format!(
+                "a body of {body_size} octets is announced, and no broker takes more than {ceiling}"
+            );
+            return Err(Violation::new(ReplyCode::FRAME_ERROR, text));
+        }
         let body = unreadable.map_or_else(|| Ok(BytesMut::new()), Err);
         let partial = Partial { method, properties, missing: body_size, body };
         Ok(self.complete(partial, None))

@@ -153,10 +153,11 @@ impl Connection {
             (FrameKind::Method, _) => self.handle_channel_method(channel, &payload),
             (FrameKind::Header, _) => {
                 let max_body_size = self.config.max_body_size;
+                let ceiling = self.body_ceiling();
                 self.handle_content(channel, |channel| {
                     // Properties are kept with their message, and the read buffer must not be.
                     let (header, unreadable) = read_header(&detach(payload), max_body_size)?;
-                    channel.header(header, unreadable)
+                    channel.header(header, unreadable, ceiling)
                 })
             }
             (FrameKind::Body, _) => self.handle_content(channel, |it| it.body(payload)),

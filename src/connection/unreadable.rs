@@ -3,7 +3,7 @@
 use bytes::{Buf, BytesMut};
 use leveret_codec::{ContentHeader, DecodeError, FrameKind, Problem, RawFrame, ReplyCode};
 
-use super::{Connection, Violation};
+use super::{Connection, State, Violation};
 
 /// Why a message that arrived was not taken. Whoever published it is to blame, not the broker: the
 /// connection goes on behind it.
@@ -57,6 +57,10 @@ impl Oversized {
     }
 }
 
+/// The largest body that RabbitMQ can be configured to take, in octets: 512 MiB. Whoever announces
+/// more, be it in a body or in a content header, is not passing on what somebody has published.
+const CEILING: u64 = 512 << 20;
+
 const FRAME_END: u8 = 0xce;
 
 /// Octets of a frame before its payload.
@@ -90,12 +94,18 @@ impl Connection {
         }
     }
 
-    /// Whether what is too large is a content header where one is due.
+    /// The largest body that an honest broker may announce.
+    pub(super) fn body_ceiling(&self) -> u64 {
+        CEILING.max(self.config.max_body_size)
+    }
+
+    /// Whether what is too large is a content header where one is due, and one that could be honest.
     fn is_due(&mut self, input: &BytesMut, error: &DecodeError) -> bool {
         let &[kind, high, low, ..] = &**input else { return false };
         let channel = self.channels.get_mut(u16::from_be_bytes([high, low]));
-        kind == FrameKind::Header as u8
-            && matches!(error.problem(), Problem::FrameTooLarge { .. })
+        self.state == State::Open
+            && kind == FrameKind::Header as u8
+            && matches!(error.problem(), Problem::FrameTooLarge { size, .. } if u64::from(*size) <= CEILING)
             && channel.is_some_and(|channel| channel.lets_header_come())
     }
 
@@ -116,6 +126,7 @@ impl Connection {
         let channel = frame_header.get(1..).and_then(|octets| octets.first_chunk());
         let channel = u16::from_be_bytes(*channel.unwrap_or(&[0, 0]));
         let unreadable = Unreadable::PropertiesTooLarge { size, limit };
-        self.handle_content(channel, |channel| channel.header(header, Some(unreadable)))
+        let ceiling = self.body_ceiling();
+        self.handle_content(channel, |channel| channel.header(header, Some(unreadable), ceiling))
     }
 }

@@ -154,6 +154,24 @@ fn a_body_that_is_read_past_is_no_longer_than_announced() {
     );
 }
 
+/// Nobody has published this: the broker makes it up, and reading past it would never end.
+#[test]
+fn a_body_larger_than_any_broker_takes() {
+    for (body_size, honest) in [(512 << 20, true), ((512 << 20) + 1, false), (u64::MAX, false)] {
+        let mut dialogue = Dialogue::with_channels(1);
+        dialogue.broker_sends(on(1, deliver("a")));
+        dialogue.broker_sends(header(1, body_size));
+        if honest {
+            dialogue.no_event();
+        } else {
+            let text = format!(
+                "a body of {body_size} octets is announced, and no broker takes more than 536870912"
+            );
+            dialogue.ends_in_violation(ReplyCode::FRAME_ERROR, &text);
+        }
+    }
+}
+
 // ---------------------------------------------------------------------- larger than a frame may be
 
 /// Large headers, as one frame.
@@ -198,6 +216,28 @@ fn properties_larger_than_we_take() {
             assert_next_is_read(&mut dialogue);
         }
     }
+}
+
+#[test]
+fn properties_larger_than_any_broker_passes_on() {
+    let mut dialogue = narrow();
+    dialogue.broker_sends(on(1, deliver("a")));
+    dialogue.broker_sends_octets(b"\x02\x00\x01\x20\x00\x00\x01");
+    let text = "frame, octet 3: a payload of 536870913 octets is announced, the limit is 4088";
+    dialogue.ends_in_violation(ReplyCode::FRAME_ERROR, text);
+}
+
+/// Nothing is told after the end.
+#[test]
+fn properties_larger_than_we_take_while_the_connection_closes() {
+    let mut dialogue = narrow();
+    dialogue.broker_sends(on(1, deliver("a")));
+    dialogue.close();
+    dialogue.sent();
+    dialogue.broker_sends_octets(&oversized(0).0);
+    dialogue.no_event();
+    dialogue.broker_sends(on(0, connection::CloseOk {}));
+    dialogue.ends(Ok(()));
 }
 
 #[test]
