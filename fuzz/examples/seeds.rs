@@ -134,7 +134,7 @@ impl Seeds {
     fn engines(&self) -> io::Result<()> {
         const CALL: [u8; 11] = [3, 1, 3, 232, 0, 0, 0, 3, 97, 98, 99];
         const OWN_CHANNEL: [u8; 8] = [3, 0, 3, 232, 0, 0, 0, 0];
-        const REPLY: [u8; 8] = [7, 0, 0, 0, 0, 2, 111, 107];
+        const REPLY: [u8; 9] = [7, 0, 0, 0, 0, 0, 2, 111, 107];
         for end in [&REPLY[..], &[9, 0, 0, 0], &[10, 1, 0], &[12, 5], &[14, 0], &[15], &[5, 0]] {
             self.write("requester", &[&[6], &CALL[..], &[6, 0], end, &[6, 0]].concat())?;
             let own = [&[6], &OWN_CHANNEL[..], &[2, 2, 6, 0], end, &[2, 6, 0]].concat();

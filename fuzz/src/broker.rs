@@ -316,7 +316,7 @@ impl Client {
             return;
         }
         // Content headers are passed on as they are, and may be larger than frame-max.
-        for frame in self.emitted.read(octets, 2 * FRAME_MAX as usize) {
+        for frame in self.emitted.read_passed_on(octets, 2 * FRAME_MAX as usize) {
             match frame {
                 Frame::Header { header, .. } => {
                     self.reply_to = header.properties.reply_to.unwrap_or_default();

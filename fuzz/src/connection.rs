@@ -113,8 +113,8 @@ impl Run {
                 // An honest peer's content, for a consumer that may or may not exist.
                 let channel = u16::from(script.small() % 8);
                 let deliver = basic::Deliver::default();
-                let properties = BasicProperties::default();
-                let octets = peer::content(channel, deliver, properties, script.octets());
+                let properties = script.octets();
+                let octets = peer::passed_on(channel, deliver, properties, script.octets());
                 self.peer_sends(&octets);
             }
         }
@@ -238,7 +238,8 @@ impl Run {
             Event::Content { channel, content } => {
                 assert!(self.channels.contains(&channel), "content on {channel}");
                 assert!(content.method.carries_content(), "{:?}", content.method);
-                assert!(content.body.len() as u64 <= config().max_body_size);
+                let size = content.body.map_or(0, |body| body.len());
+                assert!(size as u64 <= config().max_body_size);
             }
             Event::Closed(result) => {
                 self.ended = true;

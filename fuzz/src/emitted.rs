@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use bytes::BytesMut;
-use leveret_codec::{Frame, ProtocolHeader};
+use bytes::{Bytes, BytesMut};
+use leveret_codec::{ContentHeader, Frame, FrameKind, Problem, ProtocolHeader, RawFrame};
 
 /// Follows what one end sends.
 #[derive(Default)]
@@ -23,6 +23,28 @@ impl Emitted {
     /// A broker's. With the protocol header it refuses another.
     pub(crate) fn of_broker() -> Self {
         Self { greeted: true, ..Self::default() }
+    }
+
+    /// As [`read`](Self::read), of a broker: what its clients have published may be headers that nest
+    /// deeper than the codec reads. They are left out.
+    pub(crate) fn read_passed_on(&mut self, octets: BytesMut, frame_max: usize) -> Vec<Frame> {
+        let mut readable = BytesMut::new();
+        let mut rest = octets;
+        while !rest.is_empty() {
+            let whole = rest.clone();
+            match RawFrame::decode(&mut rest, |_| u32::MAX) {
+                Ok(Some(RawFrame { kind: FrameKind::Header, channel, payload }))
+                    if is_too_deep(&payload) =>
+                {
+                    let (header, _) = ContentHeader::decode_without_headers(&payload)
+                        .expect("nothing but its depth is wrong with it");
+                    Frame::Header { channel, header }.encode(&mut readable);
+                }
+                Ok(Some(_)) => readable.extend_from_slice(&whole[..whole.len() - rest.len()]),
+                other => panic!("no frame was sent: {other:?}: {}", whole.escape_ascii()),
+            }
+        }
+        self.read(readable, frame_max)
     }
 
     /// Reads whole frames of at most `frame_max` octets, each encoded as it should be, with content
@@ -46,7 +68,7 @@ impl Emitted {
             let mut encoded = BytesMut::new();
             frame.encode(&mut encoded);
             assert_eq!(encoded, sent);
-            self.in_order(&frame);
+            self.follow(&frame);
             frames.push(frame);
         }
         assert!(self.content.is_empty(), "content without its end: {:?}", self.content);
@@ -54,7 +76,7 @@ impl Emitted {
     }
 
     /// On one channel, nothing comes between a method, its header and the whole of its body.
-    fn in_order(&mut self, frame: &Frame) {
+    fn follow(&mut self, frame: &Frame) {
         match frame {
             Frame::Heartbeat => {}
             Frame::Method { channel, method } => {
@@ -83,4 +105,9 @@ impl Emitted {
             }
         }
     }
+}
+
+fn is_too_deep(payload: &Bytes) -> bool {
+    ContentHeader::decode(payload)
+        .is_err_and(|error| matches!(error.problem(), Problem::TooDeep { .. }))
 }

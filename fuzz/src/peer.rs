@@ -1,7 +1,7 @@
 //! The broker's end of an engine, as far as it is honest: a fuzzer that had to find the handshake by
 //! itself would be at it for ever.
 
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use leveret_codec::{
     BasicProperties, ContentHeader, FieldTable, Frame, LongStr, Method, ShortStr, basic, channel,
     connection, queue,
@@ -64,6 +64,25 @@ pub(crate) fn content(
 ) -> BytesMut {
     let header = ContentHeader { body_size: body.len() as u64, properties };
     let mut octets = encoded([Frame::method(channel, method), Frame::Header { channel, header }]);
+    leveret_codec::encode_body(channel, body, 4096 - 8, &mut octets);
+    octets
+}
+
+/// The same with properties that somebody else has written, flags and all.
+pub(crate) fn passed_on(
+    channel: u16,
+    method: impl Into<Method>,
+    properties: &[u8],
+    body: &[u8],
+) -> BytesMut {
+    let mut octets = encoded([Frame::method(channel, method)]);
+    octets.put_u8(2);
+    octets.put_u16(channel);
+    octets.put_u32(12 + properties.len() as u32);
+    octets.put_u32(60 << 16);
+    octets.put_u64(body.len() as u64);
+    octets.put_slice(properties);
+    octets.put_u8(0xce);
     leveret_codec::encode_body(channel, body, 4096 - 8, &mut octets);
     octets
 }

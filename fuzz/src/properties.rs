@@ -28,7 +28,21 @@ fn decode(octets: &[u8]) {
             let mut encoded = BytesMut::new();
             header.encode(&mut encoded);
             assert_eq!(encoded.len(), octets.len(), "{header:?}");
+            has_all_but_the_headers(&payload, header);
         }
-        Err(error) => assert!(error.offset() <= octets.len(), "{error}"),
+        Err(error) => {
+            assert!(error.offset() <= octets.len(), "{error}");
+            if let Ok((header, _)) = ContentHeader::decode_without_headers(&payload) {
+                assert!(header.properties.headers.is_none());
+            }
+        }
     }
+}
+
+/// What can be read as a whole can be read without the headers.
+fn has_all_but_the_headers(payload: &Bytes, mut header: ContentHeader) {
+    let limit = payload.len() + 256;
+    let partial = allocates_at_most(limit, || ContentHeader::decode_without_headers(payload));
+    let headers = header.properties.headers.take().unwrap_or_default();
+    assert_eq!(partial, Ok((header, headers.into_fields())));
 }

@@ -167,7 +167,10 @@ impl Run {
             properties.correlation_id = asked.correlation_id.clone();
         }
         let deliver = basic::Deliver { consumer_tag: CONSUMER_TAG, ..basic::Deliver::default() };
-        let octets = peer::content(*channel, deliver, properties, script.octets());
+        let octets = match script.small() & 8 {
+            0 => peer::content(*channel, deliver, properties, script.octets()),
+            _ => peer::passed_on(*channel, deliver, script.octets(), b"body"),
+        };
         self.broker_sends(&octets);
     }
 

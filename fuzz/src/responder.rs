@@ -163,7 +163,11 @@ impl Run {
             redelivered: kind & 4 != 0,
             ..basic::Deliver::default()
         };
-        let octets = peer::content(1 + u16::from(kind & 1), deliver, properties, script.octets());
+        let channel = 1 + u16::from(kind & 1);
+        let octets = match kind & 8 {
+            0 => peer::content(channel, deliver, properties, script.octets()),
+            _ => peer::passed_on(channel, deliver, script.octets(), b"body"),
+        };
         self.broker_sends(&octets);
     }
 
