@@ -103,9 +103,13 @@ impl Connection {
     fn is_due(&mut self, input: &BytesMut, error: &DecodeError) -> bool {
         let &[kind, high, low, ..] = &**input else { return false };
         let channel = self.channels.get_mut(u16::from_be_bytes([high, low]));
+        let size = match error.problem() {
+            Problem::FrameTooLarge { size, .. } => u64::from(*size),
+            _ => return false,
+        };
         self.state == State::Open
             && kind == FrameKind::Header as u8
-            && matches!(error.problem(), Problem::FrameTooLarge { size, .. } if u64::from(*size) <= CEILING)
+            && size <= CEILING
             && channel.is_some_and(|channel| channel.lets_header_come())
     }
 

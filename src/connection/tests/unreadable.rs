@@ -227,19 +227,6 @@ fn properties_larger_than_any_broker_passes_on() {
     dialogue.ends_in_violation(ReplyCode::FRAME_ERROR, text);
 }
 
-/// Nothing is told after the end.
-#[test]
-fn properties_larger_than_we_take_while_the_connection_closes() {
-    let mut dialogue = narrow();
-    dialogue.broker_sends(on(1, deliver("a")));
-    dialogue.close();
-    dialogue.sent();
-    dialogue.broker_sends_octets(&oversized(0).0);
-    dialogue.no_event();
-    dialogue.broker_sends(on(0, connection::CloseOk {}));
-    dialogue.ends(Ok(()));
-}
-
 #[test]
 fn properties_larger_than_we_take_on_a_channel_that_we_close() {
     for begun in [false, true] {
@@ -256,6 +243,34 @@ fn properties_larger_than_we_take_on_a_channel_that_we_close() {
         dialogue.broker_sends(on(1, channel::CloseOk {}));
         dialogue.event(Event::ChannelClosed { channel: 1, close: None });
         dialogue.no_event();
+    }
+}
+
+/// The answer to our close is found behind it, and nothing is told of it.
+#[test]
+fn properties_larger_than_we_take_on_a_connection_that_we_close() {
+    for begun in [false, true] {
+        for step in [1, 100, usize::MAX] {
+            let mut dialogue = narrow();
+            if begun {
+                dialogue.broker_sends(on(1, deliver("a")));
+            }
+            dialogue.close();
+            dialogue.sent();
+            if !begun {
+                dialogue.broker_sends(on(1, deliver("a")));
+            }
+            let mut octets = oversized(0).0;
+            on(0, connection::CloseOk {}).encode(&mut octets);
+            for piece in octets.chunks(step) {
+                assert!(!dialogue.connection.is_finished());
+                dialogue.no_event();
+                dialogue.broker_sends_octets(piece);
+            }
+            assert!(dialogue.connection.is_finished());
+            dialogue.event(Event::Closed(Ok(())));
+            dialogue.no_event();
+        }
     }
 }
 
