@@ -125,7 +125,7 @@ fn minimise(toolchain: &Toolchain, target: &str) -> Result {
     let log = File::create(workspace().join(format!("target/fuzz/{target}-merge.log")))?;
     let mut merge = toolchain.cargo_fuzz("run");
     merge.arg(target).arg(&merged).arg(corpus(target)?).arg(findings(target)?.join("corpus"));
-    merge.args(["--", "-merge=1", "-max_len=4096"]).stderr(log);
+    merge.args(["--", "-set_cover_merge=1", "-use_counters=0", "-max_len=4096"]).stderr(log);
     process::check("merging", &mut merge)?;
     let corpus = corpus(target)?;
     fs::remove_dir_all(&corpus)?;
