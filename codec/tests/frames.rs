@@ -60,8 +60,10 @@ fn frames_encode_to_their_known_octets() {
 #[test]
 fn a_stream_cut_anywhere_gives_the_same_frames() {
     let (octets, frames) = stream();
-    for first in 0..=octets.len() {
-        for second in first..=octets.len() {
+    // Miri takes a hundred times as long for each.
+    let step = if cfg!(miri) { 11 } else { 1 };
+    for first in (0..=octets.len()).step_by(step) {
+        for second in (first..=octets.len()).step_by(step) {
             let pieces = [&octets[..first], &octets[first..second], &octets[second..]];
             assert_eq!(decode_pieces(pieces), frames, "cut at {first} and {second}");
         }

@@ -103,7 +103,7 @@ impl Seeds {
         self.write("fragmentation", &[&[1, 0, 4, 3, 7, 100, 9], &all[..]].concat())?;
         let later: Vec<u8> = frames[3..].concat();
         self.write("fragmentation", &[&[0, 0, 3, 1, 20, 90], &later[..]].concat())?;
-        let mut script = Vec::new();
+        let mut script = vec![2];
         for octets in &frames[..3] {
             script.extend(step(0, octets));
         }

@@ -74,12 +74,12 @@ impl Run {
             0 => self.client_sends(client, script.octets()),
             1 => {
                 if let Some(frame) = script.value::<Frame>() {
-                    self.client_sends(client, &peer::encoded([frame]));
+                    self.client_sends(client, &peer::encoded([peer::nearby(frame)]));
                 }
             }
-            2 => self.log_in(client),
+            2 => self.log_in(client, script.small()),
             3 => {
-                self.log_in(client);
+                self.log_in(client, 0);
                 let open = Frame::method(1, channel::Open {});
                 self.client_sends(client, &peer::encoded([open]));
             }
@@ -90,12 +90,10 @@ impl Run {
             13 => self.operate(script),
             14 => self.end(client, script.small().is_multiple_of(2)),
             _ => {
-                let octets = peer::content(
-                    script.small().into(),
-                    script.value::<basic::Publish>().unwrap_or_default(),
-                    script.value().unwrap_or_default(),
-                    script.octets(),
-                );
+                // Properties that no codec has looked at, such as headers without a bottom.
+                let routing_key = ShortStr::from_static("first");
+                let publish = basic::Publish { routing_key, ..basic::Publish::default() };
+                let octets = peer::passed_on(1, publish, script.octets(), script.octets());
                 self.client_sends(client, &octets);
             }
         }
@@ -124,7 +122,8 @@ impl Run {
         }
     }
 
-    fn log_in(&mut self, client: usize) {
+    /// As a guest, in the way that the number says.
+    fn log_in(&mut self, client: usize, way: u8) {
         let mut octets = BytesMut::new();
         ProtocolHeader::AMQP_0_9_1.encode(&mut octets);
         let mut capabilities = FieldTable::new();
@@ -134,14 +133,23 @@ impl Run {
         }
         let mut client_properties = FieldTable::new();
         client_properties.insert("capabilities", capabilities).expect("it is short");
+        let (mechanism, response) = match way % 8 {
+            1 => ("PLAIN", "\0guest\0wrong"),
+            2 => ("AMQPLAIN", "\x05LOGINS\0\0\0\x05guest\x08PASSWORDS\0\0\0\x05guest"),
+            3 => ("AMQPLAIN", "\x05LOGIN"),
+            4 => ("EXTERNAL", ""),
+            _ => ("PLAIN", "\0guest\0guest"),
+        };
         let start_ok = connection::StartOk {
             client_properties,
-            mechanism: ShortStr::from_static("PLAIN"),
-            response: Secret(LongStr::from_static("\0guest\0guest")),
+            mechanism: ShortStr::from_static(mechanism),
+            response: Secret(LongStr::from_static(response)),
             locale: ShortStr::from_static("en_US"),
         };
-        let tune_ok = connection::TuneOk { channel_max: 4, frame_max: FRAME_MAX, heartbeat: 10 };
-        let open = connection::Open { virtual_host: ShortStr::from_static("/") };
+        let channel_max = if way & 8 == 0 { 4 } else { 5 };
+        let tune_ok = connection::TuneOk { channel_max, frame_max: FRAME_MAX, heartbeat: 10 };
+        let host = if way & 16 == 0 { "/" } else { "nowhere" };
+        let open = connection::Open { virtual_host: ShortStr::from_static(host) };
         octets.unsplit(peer::encoded([
             Frame::method(0, start_ok),
             Frame::method(0, tune_ok),
@@ -170,7 +178,10 @@ impl Run {
                 exclusive: flag(5),
                 auto_delete: flag(6),
                 nowait,
-                arguments: script.value().unwrap_or_default(),
+                arguments: match flag(7) {
+                    true => short_lived(),
+                    false => script.value().unwrap_or_default(),
+                },
             }
             .into(),
             6 => queue::Delete { queue: name(2), if_unused: flag(3), if_empty: flag(4), nowait }
@@ -192,6 +203,7 @@ impl Run {
                 basic::Consume { queue: REPLY_TO, no_ack: !flag(5), nowait, ..Default::default() }
                     .into()
             }
+            14 if flag(7) => basic::Publish { routing_key: name(2), ..Default::default() }.into(),
             14 => basic::Cancel { consumer_tag: CONSUMER_TAG, nowait }.into(),
             15 => basic::Get { queue: name(2), no_ack: flag(4) }.into(),
             16 | 17 => basic::Ack { delivery_tag, multiple: flag(5) }.into(),
@@ -331,6 +343,18 @@ impl Client {
             }
         }
     }
+}
+
+/// A queue whose messages die soon, and go to the other.
+fn short_lived() -> FieldTable {
+    let mut arguments = FieldTable::new();
+    for (name, value) in [("x-message-ttl", 50), ("x-expires", 5000)] {
+        arguments.insert(name, value).expect("it is short");
+    }
+    for (name, value) in [("x-dead-letter-exchange", ""), ("x-dead-letter-routing-key", "second")] {
+        arguments.insert(name, value).expect("it is short");
+    }
+    arguments
 }
 
 const REPLY_TO: ShortStr = ShortStr::from_static("amq.rabbitmq.reply-to");

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use leveret::connection::{Config, Connection, Event, Misuse};
+use leveret::connection::{Config, Connection, Credentials, Event, Misuse};
 use leveret::{Instant, ShortStr};
 use leveret_codec::{BasicProperties, Frame, LongStr, Method, Secret, basic};
 
@@ -16,8 +16,8 @@ use crate::script::Script;
 /// Follows a script of what the peer, the clock and the user do.
 pub fn check(octets: &[u8]) {
     holds_at_most(BASE, FACTOR, || {
-        let mut run = Run::new();
         let mut script = Script::new(octets);
+        let mut run = Run::new(script.small());
         while let Some(step) = script.step() {
             run.step(step, &mut script);
             run.look();
@@ -34,8 +34,16 @@ const BASE: u64 = 0x4_0000;
 const FACTOR: u64 = 100;
 
 /// Small, so that limits are met.
-fn config() -> Config {
+fn config(mode: u8) -> Config {
+    let username = LongStr::from_static("alice");
+    let password = Secret(LongStr::from_static("open-sesame"));
     Config {
+        credentials: match mode % 4 {
+            0 => Credentials::External,
+            1 => Credentials::AmqPlain { username, password },
+            _ => Credentials::Plain { username, password },
+        },
+        connection_name: Some(LongStr::from_static("fuzzed")),
         channel_max: 5,
         frame_max: 4096,
         max_body_size: 0x1_0000,
@@ -63,10 +71,10 @@ struct Run {
 }
 
 impl Run {
-    fn new() -> Self {
+    fn new(mode: u8) -> Self {
         let now = Instant::from_start(Duration::from_secs(1000));
         Self {
-            connection: Connection::new(config(), now),
+            connection: Connection::new(config(mode), now),
             now,
             input: BytesMut::new(),
             emitted: Emitted::of_client(),
@@ -84,7 +92,7 @@ impl Run {
             0 => self.peer_sends(script.octets()),
             1 | 2 => {
                 if let Some(frame) = script.value::<Frame>() {
-                    self.peer_sends(&peer::encoded([frame]));
+                    self.peer_sends(&peer::encoded([peer::nearby(frame)]));
                 }
             }
             3 => self.peer_answers(),
@@ -220,6 +228,9 @@ impl Run {
             self.take(event);
         }
         assert_eq!(self.connection.is_finished(), self.connection.poll_timeout().is_none());
+        for channel in (0..8).filter(|channel| self.connection.may_publish(*channel)) {
+            assert!(self.connection.is_channel_open(channel), "content for a closed channel");
+        }
     }
 
     fn take(&mut self, event: Event) {
@@ -239,11 +250,13 @@ impl Run {
                 assert!(self.channels.contains(&channel), "content on {channel}");
                 assert!(content.method.carries_content(), "{:?}", content.method);
                 let size = content.body.map_or(0, |body| body.len());
-                assert!(size as u64 <= config().max_body_size);
+                assert!(size as u64 <= config(0).max_body_size);
             }
-            Event::Closed(result) => {
+            Event::Closed(Ok(())) => self.ended = true,
+            Event::Closed(Err(error)) => {
                 self.ended = true;
-                assert!(result.is_ok() || !format!("{result:?}").is_empty());
+                let (said, shown) = (error.to_string(), format!("{error:?}"));
+                assert!(!said.contains("open-sesame") && !shown.contains("open-sesame"));
             }
             _ => {}
         }
@@ -260,5 +273,6 @@ impl Run {
         self.connection.close(self.now);
         self.look();
         assert_eq!(self.connection.open_channel(), Err(Misuse::NotOpen));
+        assert!(!format!("{:?}", self.connection).contains("open-sesame"));
     }
 }

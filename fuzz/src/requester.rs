@@ -117,7 +117,7 @@ impl Run {
             0 => self.broker_sends(script.octets()),
             1 => {
                 if let Some(frame) = script.value::<Frame>() {
-                    self.broker_sends(&peer::encoded([frame]));
+                    self.broker_sends(&peer::encoded([peer::nearby(frame)]));
                 }
             }
             2 => self.broker_answers(),

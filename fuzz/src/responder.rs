@@ -109,7 +109,7 @@ impl Run {
             1 => {
                 self.lies = true;
                 if let Some(frame) = script.value::<Frame>() {
-                    self.broker_sends(&peer::encoded([frame]));
+                    self.broker_sends(&peer::encoded([peer::nearby(frame)]));
                 }
             }
             2 => self.broker_answers(),

@@ -46,8 +46,11 @@ pub(super) fn print() -> Result {
     let file = workspace().join("target/fuzz-coverage.json");
     let mut run = Command::new("cargo");
     run.current_dir(workspace())
-        .args(["llvm-cov", "--package", "leveret-fuzz", "--test", "corpora"])
-        .args(["--json", "--summary-only", "--output-path"])
+        .args(["llvm-cov", "--workspace", "--exclude-from-report", "leveret-fuzz"])
+        .args(
+            ["leveret", "leveret-codec", "xtask"].map(|name| format!("--exclude-from-test={name}")),
+        )
+        .args(["--test", "corpora", "--json", "--summary-only", "--output-path"])
         .arg(&file);
     process::check("cargo llvm-cov", &mut run)?;
     let report: Value = serde_json::from_str(&fs::read_to_string(file)?)?;
