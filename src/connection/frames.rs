@@ -185,7 +185,10 @@ impl Connection {
         }
         match Method::decode(payload) {
             Ok(Method::ConnectionCloseOk(_)) => self.finish(Ok(())),
-            Ok(Method::ConnectionClose(_)) => self.transmit_method(0, method::CloseOk {}),
+            // Who closes without end, and does not read that we agree, is left alone.
+            Ok(Method::ConnectionClose(_)) if self.answer(0, method::CloseOk {}).is_err() => {
+                self.finish(Ok(()));
+            }
             _ => {}
         }
     }
@@ -279,11 +282,14 @@ impl Connection {
 
     /// Sends what the peer has a right to, unless it has stopped to read and only asks.
     fn answer(&mut self, channel: u16, method: impl Into<Method>) -> Result<(), Violation> {
-        if self.transmit.len() > MAX_UNREAD_ANSWERS {
+        if self.answers > MAX_UNREAD_ANSWERS {
             let text = "the peer asks, and does not read the answers";
             return Err(Violation::new(ReplyCode::RESOURCE_ERROR, text));
         }
+        let before = self.transmit.len();
         self.transmit_method(channel, method);
+        let answer = self.transmit.len().saturating_sub(before);
+        self.answers = self.answers.saturating_add(answer);
         Ok(())
     }
 
@@ -310,8 +316,9 @@ impl Connection {
 /// The frame of `connection.close-ok`.
 const CLOSE_OK: [u8; 12] = [1, 0, 0, 0, 0, 0, 4, 0, 10, 0, 51, 0xce];
 
-/// Octets that may wait to be sent when one more answer is due.
-const MAX_UNREAD_ANSWERS: usize = 32 << 20;
+/// Octets of answers that may wait to be sent when one more is due. The driver takes them whenever
+/// the socket has taken all that went before.
+const MAX_UNREAD_ANSWERS: usize = 1 << 20;
 
 /// Reads a content header, and says so if its message is not to be taken.
 ///

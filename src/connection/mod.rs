@@ -73,6 +73,8 @@ pub struct Connection {
     /// What came instead of a first frame, while it is too little to tell what it is.
     greeting: Bytes,
     transmit: BytesMut,
+    /// Octets of it that answer the peer, and were not asked for by our user.
+    answers: usize,
     events: VecDeque<Event>,
     /// The final event has been made.
     ended: bool,
@@ -109,6 +111,7 @@ impl Connection {
             is_out_of_step: false,
             greeting: Bytes::new(),
             transmit,
+            answers: 0,
             events: VecDeque::new(),
             ended: false,
             config,
@@ -123,6 +126,7 @@ impl Connection {
             return;
         }
         self.heartbeat.sent(now);
+        self.answers = 0;
         if out.is_empty() {
             core::mem::swap(out, &mut self.transmit);
         } else {

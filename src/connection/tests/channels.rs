@@ -130,6 +130,29 @@ fn the_broker_closes_a_channel_instead_of_opening_it() {
     dialogue.open_channel(1);
 }
 
+/// A peer that reads may ask as often as it likes.
+#[test]
+fn questions_without_end_whose_answers_are_read() {
+    let mut dialogue = Dialogue::with_channels(1);
+    for _ in 0..100_000 {
+        dialogue.broker_sends(on(1, channel::Flow { active: true }));
+        dialogue.client_sends(on(1, channel::FlowOk { active: true }));
+    }
+    assert!(dialogue.connection.is_channel_open(1));
+}
+
+#[test]
+fn questions_without_end_whose_answers_are_not_read() {
+    let mut dialogue = Dialogue::with_channels(1);
+    while dialogue.connection.is_channel_open(1) {
+        dialogue.broker_sends(on(1, channel::Flow { active: true }));
+        assert!(dialogue.connection.transmit_len() < (1 << 20) + 200);
+    }
+    let text = "the peer asks, and does not read the answers".to_owned();
+    let violation = ConnectionError::ProtocolViolation { code: ReplyCode::RESOURCE_ERROR, text };
+    assert_eq!(dialogue.events().pop(), Some(Event::Closed(Err(violation))));
+}
+
 /// Both closes are under way at once: each is answered, and there is one event.
 #[test]
 fn closes_of_a_channel_cross() {

@@ -222,6 +222,20 @@ fn closes_cross() {
     dialogue.ends(Ok(()));
 }
 
+/// Each is answered, until a megabyte of answers has not been read.
+#[test]
+fn closes_cross_without_end_and_the_answers_are_not_read() {
+    let mut dialogue = Dialogue::open();
+    dialogue.close();
+    dialogue.sent();
+    while !dialogue.connection.is_finished() {
+        dialogue.broker_sends(on(0, connection::Close::default()));
+        assert!(dialogue.connection.transmit_len() < (1 << 20) + 100);
+    }
+    assert!(dialogue.connection.transmit_len() > 1 << 20);
+    assert_eq!(dialogue.events(), [Event::Closed(Ok(()))]);
+}
+
 #[test]
 fn closes_cross_and_the_broker_ends_the_socket() {
     let mut dialogue = Dialogue::open();
