@@ -106,6 +106,15 @@ fn a_mechanism_that_the_broker_does_not_offer() {
 }
 
 #[test]
+fn a_broker_that_offers_more_mechanisms_than_anybody_reads() {
+    let mut dialogue = Dialogue::new(Config::default());
+    let mechanisms = LongStr::try_from("X".repeat(100_000)).unwrap();
+    dialogue.broker_sends(on(0, connection::Start { mechanisms, ..start() }));
+    let offered = "X".repeat(255);
+    dialogue.ends(Err(ConnectionError::NoMechanism { wanted: "PLAIN", offered }));
+}
+
+#[test]
 fn a_mechanism_is_a_whole_word() {
     let mut dialogue = Dialogue::new(Config::default());
     let mechanisms = LongStr::from_static("AMQPLAIN PLAINER");
