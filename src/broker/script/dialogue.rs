@@ -109,6 +109,26 @@ impl Dialogue {
         Ok(())
     }
 
+    /// These octets, which need not be frames.
+    ///
+    /// # Errors
+    /// [`ScriptError`] if others come, or not all of them in time.
+    pub async fn expect_bytes(&mut self, octets: impl AsRef<[u8]>) -> Result<(), ScriptError> {
+        let octets = octets.as_ref();
+        let what = format!("{} certain octets", octets.len());
+        while self.input.len() < octets.len() {
+            if !self.read(&what).await? {
+                return Err(self.error(&what, "the end".into()));
+            }
+        }
+        let found = self.input.split_to(octets.len());
+        if let Some(at) = found.iter().zip(octets).position(|(found, expected)| found != expected) {
+            return Err(self.error(&what, format!("others, from octet {at} on")));
+        }
+        self.said.push(format!("client -> {} octets", octets.len()));
+        Ok(())
+    }
+
     /// The next frame, which is method `M` on this channel. Heartbeats do not count.
     ///
     /// # Errors
@@ -208,6 +228,14 @@ impl Dialogue {
     /// # Errors
     /// [`ScriptError`] if the other end was gone before.
     pub async fn hang_up(mut self) -> Result<(), ScriptError> {
+        self.stop_sending().await
+    }
+
+    /// Closes one half of the socket: nothing more is said, and what comes is read as before.
+    ///
+    /// # Errors
+    /// [`ScriptError`] if the other end was gone before.
+    pub async fn stop_sending(&mut self) -> Result<(), ScriptError> {
         let shut = tokio::time::timeout(self.patience, self.stream.shutdown()).await;
         match shut {
             Ok(Ok(())) => Ok(()),
