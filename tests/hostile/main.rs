@@ -1,0 +1,21 @@
+//! Nothing a peer sends can hurt: a scripted broker attacks a real client and a real server over a
+//! socket, and hostile clients attack the broker inside the process.
+//!
+//! Each attack runs on a thread and a runtime of its own, together with its victim, so that what
+//! both allocate and compute can be measured: see [`arena`]. `cargo xtask hostile` prints what came
+//! of each as a table.
+
+#![cfg(feature = "broker")]
+
+mod arena;
+mod channels;
+mod closing;
+mod content;
+mod duel;
+mod frames;
+mod handshake;
+mod methods;
+mod octets;
+mod pace;
+mod tables;
+mod text;

@@ -1,0 +1,61 @@
+//! Frames as octets, whatever is in them.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use leveret_codec::{BasicProperties, ContentHeader, Frame, Method};
+
+pub(crate) const METHOD: u8 = 1;
+pub(crate) const HEADER: u8 = 2;
+pub(crate) const BODY: u8 = 3;
+
+/// A frame of any kind with any payload.
+pub(crate) fn raw(kind: u8, channel: u16, payload: &[u8]) -> Vec<u8> {
+    let mut octets = announced(kind, channel, u32::try_from(payload.len()).unwrap());
+    octets.extend_from_slice(payload);
+    octets.push(0xce);
+    octets
+}
+
+/// The beginning of a frame whose payload is said to be so large.
+pub(crate) fn announced(kind: u8, channel: u16, size: u32) -> Vec<u8> {
+    let mut octets = vec![kind];
+    octets.put_u16(channel);
+    octets.put_u32(size);
+    octets
+}
+
+pub(crate) fn frames(frames: impl IntoIterator<Item = Frame>) -> Vec<u8> {
+    let mut octets = BytesMut::new();
+    frames.into_iter().for_each(|frame| frame.encode(&mut octets));
+    octets.to_vec()
+}
+
+pub(crate) fn method(channel: u16, method: impl Into<Method>) -> Vec<u8> {
+    frames([Frame::method(channel, method)])
+}
+
+/// A method's payload: ids and fields.
+pub(crate) fn payload(method: &Method) -> Vec<u8> {
+    let mut octets = BytesMut::new();
+    method.encode(&mut octets);
+    octets.to_vec()
+}
+
+pub(crate) fn header(channel: u16, body_size: u64) -> Frame {
+    let header = ContentHeader { body_size, properties: BasicProperties::default() };
+    Frame::Header { channel, header }
+}
+
+pub(crate) fn body(channel: u16, octets: &'static [u8]) -> Frame {
+    Frame::Body { channel, payload: Bytes::from_static(octets) }
+}
+
+/// The payload of a content header whose only property is a table of headers, given without its
+/// length.
+pub(crate) fn header_with_fields(body_size: u64, length: usize, fields: &[u8]) -> Vec<u8> {
+    let mut octets = vec![0, 60, 0, 0];
+    octets.put_u64(body_size);
+    octets.put_u16(0x2000);
+    octets.put_u32(u32::try_from(length).unwrap());
+    octets.extend_from_slice(fields);
+    octets
+}
