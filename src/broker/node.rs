@@ -145,7 +145,7 @@ impl Node {
             let Some(session) = self.sessions.get_mut(&id) else { return };
             match session.state {
                 State::Closed => return input.clear(),
-                _ if session.blocked => return,
+                _ if session.blocked || session.is_deaf() => return,
                 _ => {}
             }
             match session.next(&self.settings, input) {
@@ -236,9 +236,10 @@ impl Node {
         })
     }
 
-    /// Whether the transport is to be read: not while its client is blocked by an alarm.
+    /// Whether the transport is to be read: not while its client is blocked by an alarm, nor while
+    /// it leaves too much unread itself.
     pub fn is_reading(&self, id: SessionId) -> bool {
-        self.sessions.get(&id).is_some_and(|session| !session.blocked)
+        self.sessions.get(&id).is_some_and(|session| !(session.blocked || session.is_deaf()))
     }
 
     /// The transport is gone, and with it all that is known of the connection.

@@ -68,6 +68,10 @@ pub(super) struct Session {
     pub(super) channels: BTreeMap<u16, Channel>,
 }
 
+/// Octets that may wait for a client to read them while it is read itself. Beyond, what it asks
+/// waits in its socket.
+const MAX_UNREAD_ANSWERS: usize = 4 << 20;
+
 /// Octets of payload beyond frame-max that are let through.
 const TOLERANCE: u32 = 8;
 
@@ -89,6 +93,11 @@ impl Session {
             resumed: false,
             channels: BTreeMap::new(),
         }
+    }
+
+    /// Whether it does not read what it is sent.
+    pub(super) fn is_deaf(&self) -> bool {
+        self.transmit.len() > MAX_UNREAD_ANSWERS
     }
 
     // ------------------------------------------------------------------ output
