@@ -4,7 +4,9 @@ use leveret::{LongStr, ReplyCode};
 use leveret_codec::{Frame, Method, basic, channel, confirm, connection, queue};
 
 use crate::arena::{Outcome, attack};
-use crate::duel::{Breach, Stage, VICTIMS, Victim, assert_breach, breach, request, short};
+use crate::attacker::{Stage, request, short};
+use crate::breach::{Breach, assert_breach, breach};
+use crate::duel::{VICTIMS, Victim};
 use crate::octets::{body, frames, header, method};
 
 #[test]

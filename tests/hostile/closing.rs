@@ -8,7 +8,8 @@ use leveret_codec::{Frame, basic, channel, connection};
 use tokio::sync::oneshot;
 
 use crate::arena::{Outcome, attack, attack_in_virtual_time, attack_within, within};
-use crate::duel::{Stage, VICTIMS, Victim};
+use crate::attacker::Stage;
+use crate::duel::{VICTIMS, Victim};
 use crate::octets::{frames, method};
 
 const LOST: &str = "the connection was lost: the peer closed the socket";

@@ -8,9 +8,9 @@ use leveret_codec::{Frame, basic, channel};
 use tokio::sync::oneshot;
 
 use crate::arena::{Outcome, attack, attack_within};
-use crate::duel::{
-    Attacker, Breach, Stage, VICTIMS, Victim, assert_breach, breach, request, short,
-};
+use crate::attacker::{Attacker, Stage, request, short};
+use crate::breach::{Breach, assert_breach, breach};
+use crate::duel::{VICTIMS, Victim};
 use crate::octets::{body, frames, header};
 
 // ---------------------------------------------------------------------- order

@@ -4,7 +4,9 @@ use leveret::ReplyCode;
 use leveret_codec::{Method, basic};
 
 use crate::arena::{Outcome, attack};
-use crate::duel::{Breach, Stage, VICTIMS, assert_breach, breach};
+use crate::attacker::Stage;
+use crate::breach::{Breach, assert_breach, breach};
+use crate::duel::{VICTIMS, Victim};
 use crate::methods;
 use crate::octets::{BODY, HEADER, METHOD, announced, payload, raw};
 
@@ -175,7 +177,7 @@ fn a_frame_octet_by_octet() {
                     peer.send_bytes([octet]).await?;
                     tokio::task::yield_now().await;
                 }
-                if victim == crate::duel::Victim::Server {
+                if victim == Victim::Server {
                     peer.expect::<basic::Ack>(1).await?;
                 }
                 peer.expect_service().await

@@ -7,7 +7,9 @@ use leveret::{LongStr, ReplyCode};
 use leveret_codec::connection;
 
 use crate::arena::{Outcome, attack};
-use crate::duel::{Attacker, Breach, Stage, VICTIMS, breach};
+use crate::attacker::{Attacker, Stage};
+use crate::breach::{Breach, assert_breach, breach};
+use crate::duel::VICTIMS;
 use crate::octets::method;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -217,7 +219,7 @@ fn challenges_without_end() {
                 Ok(())
             });
             let error = fate.await.unwrap_err();
-            crate::duel::assert_breach(&error, ReplyCode::COMMAND_INVALID, &told);
+            assert_breach(&error, ReplyCode::COMMAND_INVALID, &told);
             assert!(told.starts_with("connection.secure "), "{told}");
             Outcome::told(ReplyCode::COMMAND_INVALID, told)
         });

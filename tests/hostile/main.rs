@@ -8,6 +8,9 @@
 #![cfg(feature = "broker")]
 
 mod arena;
+mod attacker;
+mod breach;
+mod broker;
 mod channels;
 mod closing;
 mod content;
@@ -17,5 +20,10 @@ mod handshake;
 mod methods;
 mod octets;
 mod pace;
+#[path = "../support/mod.rs"]
+mod support;
 mod tables;
 mod text;
+
+/// Which RabbitMQ the broker inside the process behaves as, unless `LEVERET_BROKER_VERSION` says.
+const VERSION: Option<&str> = None;

@@ -1,7 +1,7 @@
 //! One of each method, filled so that there is something to cut off.
 
 use leveret::{FieldTable, LongStr, ReplyCode, ShortStr};
-use leveret_codec::{Method, basic, channel, confirm, connection, queue};
+use leveret_codec::{Method, Secret, basic, channel, confirm, connection, queue};
 
 const NAME: ShortStr = ShortStr::from_static("name");
 const TEXT: LongStr = LongStr::from_static("text");
@@ -55,6 +55,54 @@ pub(crate) fn of_brokers_on_channel() -> Vec<Method> {
         basic::Nack { delivery_tag: 1, multiple: true, requeue: true }.into(),
         basic::RecoverOk {}.into(),
         confirm::SelectOk {}.into(),
+    ]
+}
+
+/// What a client sends on an open connection.
+pub(crate) fn of_clients_on_connection() -> Vec<Method> {
+    vec![
+        connection::StartOk {
+            client_properties: table(),
+            mechanism: NAME,
+            response: Secret(TEXT),
+            locale: NAME,
+        }
+        .into(),
+        connection::SecureOk { response: Secret(TEXT) }.into(),
+        connection::TuneOk { channel_max: 2047, frame_max: 131_072, heartbeat: 60 }.into(),
+        connection::Open { virtual_host: NAME }.into(),
+        connection::Close { reply_code: CODE, reply_text: NAME, class_id: 1, method_id: 2 }.into(),
+        connection::CloseOk {}.into(),
+        connection::UpdateSecret { new_secret: Secret(TEXT), reason: NAME }.into(),
+    ]
+}
+
+/// What a client sends on other channels.
+pub(crate) fn of_clients_on_channel() -> Vec<Method> {
+    let (arguments, queue, exchange, routing_key) = (table(), NAME, NAME, NAME);
+    let consumer_tag = NAME;
+    vec![
+        channel::Open {}.into(),
+        channel::Flow { active: true }.into(),
+        channel::FlowOk { active: true }.into(),
+        channel::Close { reply_code: CODE, reply_text: NAME, class_id: 1, method_id: 2 }.into(),
+        channel::CloseOk {}.into(),
+        queue::Declare { queue: NAME, arguments: arguments.clone(), ..Default::default() }.into(),
+        queue::Bind { queue: NAME, arguments: arguments.clone(), ..Default::default() }.into(),
+        queue::Purge { queue: NAME, nowait: false }.into(),
+        queue::Delete { queue: NAME, ..Default::default() }.into(),
+        queue::Unbind { queue, exchange, routing_key, arguments: arguments.clone() }.into(),
+        basic::Qos { prefetch_size: 0, prefetch_count: 1, global: false }.into(),
+        basic::Consume { queue: NAME, consumer_tag, arguments, ..Default::default() }.into(),
+        basic::Cancel { consumer_tag: NAME, nowait: false }.into(),
+        basic::Publish { exchange: NAME, routing_key: NAME, ..Default::default() }.into(),
+        basic::Get { queue: NAME, no_ack: true }.into(),
+        basic::Ack { delivery_tag: 1, multiple: true }.into(),
+        basic::Reject { delivery_tag: 1, requeue: true }.into(),
+        basic::RecoverAsync { requeue: true }.into(),
+        basic::Recover { requeue: true }.into(),
+        basic::Nack { delivery_tag: 1, multiple: true, requeue: true }.into(),
+        confirm::Select { nowait: false }.into(),
     ]
 }
 

@@ -59,3 +59,24 @@ pub(crate) fn header_with_fields(body_size: u64, length: usize, fields: &[u8]) -
     octets.extend_from_slice(fields);
     octets
 }
+
+/// Fields that hold tables in tables, or arrays in arrays. Each level is the tag with the length of
+/// what is within.
+pub(crate) fn nested(depth: usize, within: Nested) -> Vec<u8> {
+    let (mut octets, tag): (Vec<u8>, &[u8]) = match within {
+        Nested::Tables => (Vec::new(), b"\x01tF"),
+        Nested::Arrays => (b"\x01a".to_vec(), b"A"),
+    };
+    let level = tag.len() + 4;
+    for within in (0..depth).rev() {
+        octets.extend_from_slice(tag);
+        octets.put_u32(u32::try_from(within * level).unwrap());
+    }
+    octets
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Nested {
+    Tables,
+    Arrays,
+}

@@ -6,7 +6,8 @@ use leveret::broker::script::Greeting;
 use leveret_codec::{channel, connection};
 
 use crate::arena::{Outcome, attack, attack_in_virtual_time, within};
-use crate::duel::{Stage, VICTIMS, Victim};
+use crate::attacker::{Stage, short};
+use crate::duel::{VICTIMS, Victim};
 use crate::octets::method;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -94,7 +95,7 @@ fn blocked_for_ever() {
             let timeout = Duration::from_millis(300);
             let fate = victim.duel_with(timeout, "", async |mut peer| {
                 peer.behave(Stage::Opened).await?;
-                let reason = crate::duel::short("low on mercy");
+                let reason = short("low on mercy");
                 peer.send(0, connection::Blocked { reason }).await?;
                 peer.send(1, channel::OpenOk {}).await?;
                 match victim {
@@ -130,7 +131,7 @@ fn blocked_a_hundred_thousand_times() {
         attack("100,000 connection.blocked", victim, async {
             let fate = victim.duel(async |mut peer| {
                 peer.behave(Stage::Working).await?;
-                let reason = crate::duel::short(&"r".repeat(255));
+                let reason = short(&"r".repeat(255));
                 let blocked = method(0, connection::Blocked { reason }).repeat(100);
                 for _ in 0..1000 {
                     peer.send_bytes(&blocked).await?;

@@ -6,22 +6,23 @@ use leveret::{BasicProperties, ReplyCode};
 use leveret_codec::{FieldTable, FieldValue, LongStr, basic};
 
 use crate::arena::{Outcome, attack};
-use crate::duel::{Breach, Stage, VICTIMS, Victim, breach, request};
-use crate::octets::{HEADER, METHOD, header_with_fields, method, raw};
+use crate::attacker::{Stage, request};
+use crate::breach::{Breach, breach};
+use crate::duel::{VICTIMS, Victim};
+use crate::octets::{HEADER, METHOD, Nested, header_with_fields, method, nested, raw};
 
 const DEPTH: usize = 100_000;
 
 #[test]
 fn a_hundred_thousand_nested_tables() {
-    let fields = nested(DEPTH, b"\x01tF");
+    let fields = nested(DEPTH, Nested::Tables);
     assert!(fields.len() > 600_000);
     table_is_refused("100,000 nested tables", &fields, fields.len(), "nested more than 32 deep");
 }
 
 #[test]
 fn a_hundred_thousand_nested_arrays() {
-    let array = nested(DEPTH, b"A");
-    let fields = [&b"\x01a"[..], &array].concat();
+    let fields = nested(DEPTH, Nested::Arrays);
     table_is_refused("100,000 nested arrays", &fields, fields.len(), "nested more than 32 deep");
 }
 
@@ -125,17 +126,6 @@ fn table_is_refused(name: &str, fields: &[u8], length: usize, names: &'static st
         let breaches = [Breach { octets, code: ReplyCode::FRAME_ERROR, names }];
         breach(&format!("{name}, in {place}"), stage, breaches);
     }
-}
-
-/// Each level is the tag with the length of what is within.
-fn nested(depth: usize, tag: &[u8]) -> Vec<u8> {
-    let level = tag.len() + 4;
-    let mut octets = Vec::with_capacity(depth * level);
-    for within in (0..depth).rev() {
-        octets.extend_from_slice(tag);
-        octets.put_u32(u32::try_from(within * level).unwrap());
-    }
-    octets
 }
 
 fn large_headers(kilobytes: usize) -> FieldTable {

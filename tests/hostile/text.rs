@@ -5,7 +5,8 @@ use leveret::{BasicProperties, LongStr, ReplyCode, ShortStr};
 use leveret_codec::{FieldTable, FieldValue, basic, channel, connection};
 
 use crate::arena::{Outcome, attack};
-use crate::duel::{Stage, VICTIMS, Victim, request};
+use crate::attacker::{Stage, request};
+use crate::duel::{VICTIMS, Victim};
 
 /// No UTF-8, however it is read: octets that never begin a character, and a character cut off.
 const OCTETS: &[u8] = b"\xff\xfe\xc0\x80\xf8\x80\xed\xa0\x80\xe2\x82";
