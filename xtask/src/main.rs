@@ -4,6 +4,7 @@
 
 mod capture;
 mod fuzz;
+mod hostile;
 mod log;
 mod node;
 mod peers;
@@ -39,6 +40,9 @@ enum Command {
     /// Debian release's package.
     Test(test::Options),
 
+    /// Attack client, server and broker with hostile peers, and print what came of each attack
+    Hostile,
+
     /// Start, stop and administer private RabbitMQ brokers; `help` lists the commands
     #[command(disable_help_flag = true)]
     Rabbitmq {
@@ -58,6 +62,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = process::catch_interrupts().and_then(|()| match Cli::parse().command {
         Command::Test(options) => test::run(&options),
+        Command::Hostile => hostile::run(),
         Command::Rabbitmq { arguments } => rabbitmq::pass_on(&arguments),
         Command::Fuzz(options) => fuzz::run(&options),
         Command::Capture(options) => capture::run(&options),
