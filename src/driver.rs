@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, BufMut, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Sleep, sleep_until};
 
@@ -165,6 +165,10 @@ pub(crate) struct Driver<E: Engine, S, F> {
 /// Room for so many octets is made before each read.
 pub(crate) const READ_SIZE: usize = 0x4000;
 
+/// The most octets to read at once. A large frame has made room for a megabyte, and the smallest
+/// frames grow to fifty times their size when they are events that wait for each other.
+const READ_LIMIT: usize = 0x1_0000;
+
 /// Turns in a row before other tasks get theirs.
 pub(crate) const TURNS: usize = 32;
 
@@ -250,7 +254,8 @@ where
     /// Reads once. Whether anything happened.
     fn poll_read(&mut self, context: &mut Context<'_>) -> bool {
         self.input.reserve(READ_SIZE);
-        let result = match pin!(self.stream.read_buf(&mut self.input)).poll(context) {
+        let mut room = (&mut self.input).limit(READ_LIMIT);
+        let result = match pin!(self.stream.read_buf(&mut room)).poll(context) {
             Poll::Ready(result) => result,
             Poll::Pending => return false,
         };
