@@ -2,7 +2,7 @@
 
 use leveret::ReplyCode;
 
-use crate::arena::{Outcome, attack};
+use crate::arena::{Outcome, attack_in_ways};
 use crate::attacker::Stage;
 use crate::duel::{VICTIMS, Victim};
 
@@ -17,18 +17,13 @@ pub(crate) struct Breach {
 /// Sends each breach to a client and a server of its own, which have come as far as the stage.
 pub(crate) fn breach(name: &str, stage: Stage, breaches: impl IntoIterator<Item = Breach>) {
     let breaches: Vec<Breach> = breaches.into_iter().collect();
-    let name = match breaches.len() {
-        0 => panic!("nothing to send"),
-        1 => name.to_owned(),
-        count => format!("{name} ({count} ways)"),
-    };
     for victim in VICTIMS {
-        attack(&name, victim, async {
+        attack_in_ways(breaches.len(), name, victim, async {
             let mut outcome = None;
             for breach in &breaches {
                 outcome = Some(break_once(victim, stage, breach).await);
             }
-            outcome.unwrap()
+            outcome.expect("there is an attack")
         });
     }
 }

@@ -15,7 +15,7 @@ use leveret_codec::connection;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::arena::{Outcome, attack, call_through};
+use crate::arena::{Outcome, attack_in_ways, call_through};
 use crate::support::wire::{CAPABILITIES, Handshake, Wire, read_to_end};
 
 /// What a client may be told of what it did.
@@ -34,8 +34,7 @@ pub(super) fn attack_broker(
     attacks: impl IntoIterator<Item = (Vec<u8>, Verdict)>,
 ) {
     let attacks: Vec<_> = attacks.into_iter().collect();
-    let ways = if attacks.len() > 1 { format!(" ({} ways)", attacks.len()) } else { String::new() };
-    attack(format!("{name}{ways}"), "broker", async {
+    attack_in_ways(attacks.len(), name, "broker", async {
         let broker = Broker::start().await.unwrap();
         let mut outcome = None;
         for (octets, verdict) in &attacks {

@@ -63,7 +63,17 @@ impl Victim {
     /// The same without a socket: for virtual time, and where a socket would take megabytes before
     /// it is full.
     pub(crate) async fn duel_without_socket(self, timeout: Duration, script: impl Script) -> Fate {
-        let (ours, theirs) = tokio::io::duplex(0x1_0000);
+        self.duel_with_room(0x1_0000, timeout, script).await
+    }
+
+    /// The same with so many octets on their way at most.
+    pub(crate) async fn duel_with_room(
+        self,
+        octets: usize,
+        timeout: Duration,
+        script: impl Script,
+    ) -> Fate {
+        let (ours, theirs) = tokio::io::duplex(octets);
         let (done, served) = oneshot::channel();
         let attack = script(Attacker::new(self, Dialogue::new(theirs), done));
         let victim = self.meet("amqp://nowhere", timeout, Some(ours), served);

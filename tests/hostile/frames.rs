@@ -1,16 +1,20 @@
 //! Attacks with frames: their sizes, kinds and ends, and methods that are none.
 
+use std::time::Duration;
+
 use leveret::ReplyCode;
 use leveret_codec::{Method, basic};
 
-use crate::arena::{Outcome, attack};
+use crate::arena::{Outcome, attack, attack_within};
 use crate::attacker::Stage;
 use crate::breach::{Breach, assert_breach, breach};
 use crate::duel::{VICTIMS, Victim};
 use crate::methods;
-use crate::octets::{BODY, HEADER, METHOD, announced, payload, raw};
+use crate::octets::{BODY, HEADER, METHOD, announced, header_with_fields, method, payload, raw};
 
 const CUT: &str = "is cut off";
+
+const SECOND: Duration = Duration::from_secs(1);
 
 // ---------------------------------------------------------------------- methods that are none
 
@@ -40,6 +44,20 @@ fn the_methods_of_the_handshake_truncated_at_every_length() {
         let name = format!("{} in its place, truncated at every length", method.name());
         breach(&name, stage, truncated(0, [method]));
     }
+}
+
+#[test]
+fn a_content_header_truncated_at_every_length() {
+    let deliver = method(1, basic::Deliver::default());
+    let payload = methods::content_header();
+    breach(
+        "a header of all properties, truncated at every length",
+        Stage::Working,
+        (0..payload.len()).map(|length| {
+            let octets = [&deliver[..], &raw(HEADER, 1, &payload[..length])].concat();
+            Breach { octets, code: ReplyCode::FRAME_ERROR, names: CUT }
+        }),
+    );
 }
 
 #[test]
@@ -165,15 +183,15 @@ fn a_frame_of_2_gib_is_announced_and_drip_fed() {
 #[test]
 fn a_frame_octet_by_octet() {
     for victim in VICTIMS {
-        attack("64 kB of body, octet by octet", victim, async {
+        attack_within(SECOND, "16 kB of body, octet by octet", victim, async {
             let fate = victim.duel(async |mut peer| {
                 peer.behave(Stage::Working).await?;
                 // Of a message that is not for the victim, or wants no reply.
                 let tag = peer.tag();
                 let deliver = basic::Deliver { consumer_tag: tag, ..Default::default() };
                 peer.send(1, deliver).await?;
-                peer.send_frame(crate::octets::header(1, 0x1_0000)).await?;
-                for octet in raw(BODY, 1, &[0; 0x1_0000]) {
+                peer.send_frame(crate::octets::header(1, 0x4000)).await?;
+                for octet in raw(BODY, 1, &[0; 0x4000]) {
                     peer.send_bytes([octet]).await?;
                     tokio::task::yield_now().await;
                 }
@@ -186,4 +204,45 @@ fn a_frame_octet_by_octet() {
             Outcome::served()
         });
     }
+}
+
+/// What is large makes room in the read buffer, which is then full of what is small. However much is
+/// read at once, what is made of it is bounded.
+#[test]
+fn a_megabyte_of_the_smallest_frames_in_one_read() {
+    const LARGE: usize = 1_040_000;
+    for victim in VICTIMS {
+        attack("a megabyte of the smallest frames in one read", victim, async {
+            let mut told = String::new();
+            let fate = victim.duel_with_room(4 << 20, Duration::from_secs(30), async |mut peer| {
+                peer.behave(Stage::Working).await?;
+                let deliver = basic::Deliver { consumer_tag: peer.tag(), ..Default::default() };
+                peer.send(1, deliver).await?;
+                let large = raw(HEADER, 1, &header_with_fields(0, LARGE, &nothing(LARGE)));
+                // Almost all of it, so that there is more room than for the rest.
+                let (most, rest) = large.split_at(LARGE);
+                peer.send_bytes(most).await?;
+                for _ in 0..100 {
+                    tokio::task::yield_now().await;
+                }
+                let qos_ok = method(1, basic::QosOk {});
+                let many = qos_ok.repeat((1 << 20) / qos_ok.len());
+                peer.send_bytes([rest, &many].concat()).await?;
+                told = peer.expect_close(ReplyCode::COMMAND_INVALID).await?;
+                Ok(())
+            });
+            assert_breach(&fate.await.unwrap_err(), ReplyCode::COMMAND_INVALID, &told);
+            assert_eq!(told, "basic.qos-ok that nobody asked for");
+            Outcome::told(ReplyCode::COMMAND_INVALID, told)
+        });
+    }
+}
+
+/// Fields of so many octets that say nothing.
+fn nothing(octets: usize) -> Vec<u8> {
+    let mut fields = b"\x01nS".to_vec();
+    let length = octets - fields.len() - 4;
+    fields.extend_from_slice(&u32::try_from(length).unwrap().to_be_bytes());
+    fields.resize(octets, b'.');
+    fields
 }

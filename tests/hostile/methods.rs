@@ -1,7 +1,9 @@
 //! One of each method, filled so that there is something to cut off.
 
-use leveret::{FieldTable, LongStr, ReplyCode, ShortStr};
-use leveret_codec::{Method, Secret, basic, channel, confirm, connection, queue};
+use leveret::{BasicProperties, FieldTable, LongStr, ReplyCode, ShortStr};
+use leveret_codec::{
+    ContentHeader, Frame, Method, Secret, basic, channel, confirm, connection, queue,
+};
 
 const NAME: ShortStr = ShortStr::from_static("name");
 const TEXT: LongStr = LongStr::from_static("text");
@@ -104,6 +106,29 @@ pub(crate) fn of_clients_on_channel() -> Vec<Method> {
         basic::Nack { delivery_tag: 1, multiple: true, requeue: true }.into(),
         confirm::Select { nowait: false }.into(),
     ]
+}
+
+/// The payload of a header with all properties there are.
+pub(crate) fn content_header() -> Vec<u8> {
+    let properties = BasicProperties {
+        content_type: Some(NAME),
+        content_encoding: Some(NAME),
+        headers: Some(table()),
+        delivery_mode: Some(1),
+        priority: Some(2),
+        correlation_id: Some(NAME),
+        reply_to: Some(NAME),
+        expiration: Some(NAME),
+        message_id: Some(NAME),
+        timestamp: Some(3),
+        message_type: Some(NAME),
+        user_id: Some(NAME),
+        app_id: Some(NAME),
+        cluster_id: Some(NAME),
+    };
+    let frame = Frame::Header { channel: 1, header: ContentHeader { body_size: 4, properties } };
+    let octets = crate::octets::frames([frame]);
+    octets[7..octets.len() - 1].to_vec()
 }
 
 fn table() -> FieldTable {

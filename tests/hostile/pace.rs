@@ -5,12 +5,13 @@ use std::time::Duration;
 use leveret::broker::script::Greeting;
 use leveret_codec::{channel, connection};
 
-use crate::arena::{Outcome, attack, attack_in_virtual_time, within};
+use crate::arena::{Outcome, attack, attack_in_virtual_time, attack_within, within};
 use crate::attacker::{Stage, short};
 use crate::duel::{VICTIMS, Victim};
 use crate::octets::method;
 
 const SECOND: Duration = Duration::from_secs(1);
+const MILLISECOND: Duration = Duration::from_millis(1);
 
 // ---------------------------------------------------------------------- in the handshake
 
@@ -19,7 +20,7 @@ const SECOND: Duration = Duration::from_secs(1);
 fn a_handshake_of_one_octet_a_second() {
     for victim in VICTIMS {
         attack("one octet a second through the handshake", victim, async {
-            let fate = victim.duel_with(2 * SECOND, "", async |mut peer| {
+            let fate = victim.duel_with(1500 * MILLISECOND, "", async |mut peer| {
                 peer.behave(Stage::Greeting).await?;
                 for octet in method(0, Greeting::default().start) {
                     if peer.send_bytes([octet]).await.is_err() {
@@ -65,7 +66,9 @@ fn a_handshake_of_one_octet_a_second_with_the_default_limits() {
 fn heartbeats_without_end_in_the_handshake() {
     for stage in [Stage::Greeting, Stage::Login, Stage::Tuned, Stage::Opened] {
         for victim in VICTIMS {
-            attack(format!("endless heartbeats after {stage:?}"), victim, async {
+            let name = format!("endless heartbeats after {stage:?}");
+            // For as long as it takes, they come as fast as both ends can.
+            attack_within(SECOND, name, victim, async {
                 let timeout = Duration::from_millis(200);
                 let fate = victim.duel_with(timeout, "", async |mut peer| {
                     peer.behave(stage).await?;

@@ -8,6 +8,7 @@ use leveret_codec::{Frame, basic, channel};
 
 use super::{Verdict, attack_broker, expect, open_channel};
 use crate::arena::{Outcome, attack, attack_within, call_through};
+use crate::methods;
 use crate::octets::{
     HEADER, Nested, body, frames, header, header_with_fields, method, nested, raw,
 };
@@ -78,6 +79,19 @@ fn headers_that_are_none() {
         payloads.map(|payload| {
             let octets = [frames([publish()]), raw(HEADER, 1, &payload)].concat();
             (octets, Verdict::Told(code, names))
+        }),
+    );
+}
+
+/// RabbitMQ's channel dies over them.
+#[test]
+fn a_content_header_truncated_at_every_length() {
+    let payload = methods::content_header();
+    attack_broker(
+        "a header of all properties, truncated at every length",
+        (0..payload.len()).map(|length| {
+            let octets = [frames([publish()]), raw(HEADER, 1, &payload[..length])].concat();
+            (octets, Verdict::Told(ReplyCode::INTERNAL_ERROR, "INTERNAL_ERROR"))
         }),
     );
 }
