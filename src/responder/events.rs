@@ -76,6 +76,9 @@ impl Engine for Responder {
 
     /// A request that has arrived. Its answer is awaited from now on.
     fn poll_work(&mut self) -> Option<Arrived> {
+        if self.connection.transmit_len() > MAX_UNSENT {
+            return None;
+        }
         let has_room =
             |arrived: &Arrived| self.queues.get(arrived.queue).is_some_and(Queue::has_room);
         let next = self.arrived.iter().position(has_room)?;
@@ -94,6 +97,11 @@ impl Engine for Responder {
         &mut self.observers
     }
 }
+
+/// Octets of replies that may wait to be sent when one more request is handed out. A broker that
+/// reads no replies may still send requests: they then wait, and end the connection when they are
+/// twice the prefetch.
+const MAX_UNSENT: usize = 1 << 20;
 
 impl Responder {
     /// Does something with a queue that needs the connection.

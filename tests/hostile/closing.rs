@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use leveret::broker::script::ScriptListener;
-use leveret::{CallError, Client, ReplyCode};
-use leveret_codec::{Frame, basic, channel, connection};
+use leveret::{BasicProperties, CallError, Client, ReplyCode};
+use leveret_codec::{ContentHeader, Frame, basic, channel, connection};
 use tokio::sync::oneshot;
 
 use crate::arena::{Outcome, attack, attack_in_virtual_time, attack_within, within};
-use crate::attacker::Stage;
+use crate::attacker::{Stage, short};
+use crate::breach::assert_breach;
 use crate::duel::{VICTIMS, Victim};
 use crate::octets::{frames, method};
 
@@ -204,6 +205,42 @@ fn questions_without_end_whose_answers_are_not_read() {
             Outcome::told(ReplyCode::RESOURCE_ERROR, error)
         });
     }
+}
+
+/// The same to a server whose replies are not read: it does no more work for who does not want it.
+#[test]
+fn requests_without_end_whose_replies_are_not_read() {
+    let victim = Victim::Server;
+    let name = "requests without end, replies unread";
+    attack_within(Duration::from_secs(6), name, victim, async {
+        let fate = victim.duel_without_socket(Duration::from_secs(30), async |mut peer| {
+            peer.behave(Stage::Working).await?;
+            let long = || Some(short(&"x".repeat(255)));
+            let properties = BasicProperties {
+                reply_to: long(),
+                correlation_id: long(),
+                ..BasicProperties::default()
+            };
+            let header = ContentHeader { body_size: 0, properties };
+            let deliver = basic::Deliver { consumer_tag: peer.tag(), ..Default::default() };
+            let request = [Frame::method(1, deliver), Frame::Header { channel: 1, header }];
+            // Fewer than the prefetch at a time, with time for the handlers in between.
+            let requests = frames(request).repeat(50);
+            for _ in 0..4000 {
+                if peer.send_bytes(&requests).await.is_err() {
+                    break;
+                }
+                for _ in 0..10 {
+                    tokio::task::yield_now().await;
+                }
+            }
+            Ok(())
+        });
+        let error = fate.await.unwrap_err();
+        let told = "twice as many deliveries as the prefetch of 128";
+        assert_breach(&error, ReplyCode::COMMAND_INVALID, told);
+        Outcome::told(ReplyCode::COMMAND_INVALID, told)
+    });
 }
 
 /// With the answers read it may go on, at its own expense.

@@ -49,6 +49,25 @@ fn a_fault_larger_than_the_limit_is_another() {
     assert_eq!(published.body, b"");
 }
 
+/// There is more work when the replies have gone.
+#[test]
+fn no_work_for_a_broker_that_does_not_read_the_replies() {
+    let large = || Answer::Reply(Reply::new(of_size(MAX_REPLY_SIZE)));
+    let mut server = Server::serving(1);
+    let mut asked = 0;
+    while server.engine.connection().transmit_len() <= 1 << 20 {
+        asked += 1;
+        let pending = server.asked(1, asked);
+        server.answer(pending, large());
+    }
+    asked += 1;
+    server.delivers(1, asked, &asking(), "one too many");
+    assert!(server.engine.poll_work().is_none());
+
+    (1..asked).for_each(|tag| drop(server.engine_replies(1, tag)));
+    assert_eq!(server.takes().request.body, "one too many");
+}
+
 #[test]
 fn headers_beyond_a_frame_are_a_fault() {
     let properties = with_headers_of(4096);
