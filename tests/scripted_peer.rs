@@ -102,6 +102,30 @@ async fn nonsense_is_answered_with_a_code() {
 }
 
 #[tokio::test]
+async fn certain_octets_are_expected() {
+    let (ours, mut theirs) = tokio::io::duplex(64);
+    let mut dialogue = Dialogue::new(ours);
+    theirs.write_all(b"hello world").await.unwrap();
+    dialogue.expect_bytes("hello").await.unwrap();
+    let error = dialogue.expect_bytes(" wOrld").await.unwrap_err();
+    assert_eq!(error.expected(), "6 certain octets");
+    assert_eq!(error.came(), "others, from octet 2 on");
+    assert_eq!(error.dialogue(), ["client -> 5 octets"]);
+    drop(theirs);
+    assert_eq!(dialogue.expect_bytes("more").await.unwrap_err().came(), "the end");
+}
+
+#[tokio::test]
+async fn one_half_of_the_socket_is_closed() {
+    let (ours, mut theirs) = tokio::io::duplex(64);
+    let mut dialogue = Dialogue::new(ours);
+    dialogue.stop_sending().await.unwrap();
+    assert_eq!(theirs.read(&mut [0]).await.unwrap(), 0);
+    theirs.write_all(b"still heard").await.unwrap();
+    dialogue.expect_bytes("still heard").await.unwrap();
+}
+
+#[tokio::test]
 async fn a_channel_is_closed_under_a_call() {
     let peer = ScriptedPeer::play(async |mut client| {
         client.handshake().await?;

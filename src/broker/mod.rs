@@ -24,7 +24,9 @@
 //! `x-message-ttl`, `x-expires` and `x-dead-letter-*`, and of dead letters it tells the first reason
 //! and queue only; a wrong login is dropped at once, where RabbitMQ waits for three seconds; of the exchanges, only the default one
 //! routes; there are no clusters, transactions or policies. Memory is bounded: above
-//! [`memory_limit`](BrokerBuilder::memory_limit), publishers are blocked. It listens on loopback
+//! [`memory_limit`](BrokerBuilder::memory_limit), publishers are blocked, and who does not read what
+//! it is sent is not read. What is delivered and not acknowledged is not counted, since a server has
+//! to reply before it acknowledges; nor is what has come of a body. It listens on loopback
 //! unless told otherwise.
 
 mod admin;

@@ -5,7 +5,7 @@
 //! both allocate and compute can be measured: see [`arena`]. `cargo xtask hostile` prints what came
 //! of each as a table.
 
-#![cfg(feature = "broker")]
+#![cfg(all(feature = "broker", unix))]
 
 mod arena;
 mod attacker;

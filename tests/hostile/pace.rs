@@ -87,6 +87,30 @@ fn heartbeats_without_end_in_the_handshake() {
     }
 }
 
+/// The error says what was waited for.
+#[test]
+fn silence_after_each_step_of_the_handshake() {
+    let stages = [
+        (Stage::Greeting, "it was silent before its greeting"),
+        (Stage::Login, "it was silent after the login"),
+        (Stage::Tuned, "it was silent while the virtual host was opened"),
+        (Stage::Opened, "it was silent after the login, on a channel"),
+    ];
+    for (stage, words) in stages {
+        for victim in VICTIMS {
+            attack(format!("silence after {stage:?}"), victim, async {
+                let fate = victim.duel_with(200 * MILLISECOND, "", async |mut peer| {
+                    peer.behave(stage).await?;
+                    peer.expect_end().await
+                });
+                let error = fate.await.unwrap_err();
+                assert!(error.contains(words), "{error}");
+                Outcome::said(error)
+            });
+        }
+    }
+}
+
 // ---------------------------------------------------------------------- at work
 
 /// The call waits within its own time, and knows that it was never sent. A server goes on: its
@@ -126,6 +150,23 @@ fn blocked_for_ever() {
             }
         });
     }
+}
+
+#[test]
+fn a_channel_that_is_stopped_for_ever() {
+    attack("channel.flow off for ever", Victim::Client, async {
+        let fate = Victim::Client.duel_with(300 * MILLISECOND, "", async |mut peer| {
+            peer.behave(Stage::Opened).await?;
+            peer.send(1, channel::OpenOk {}).await?;
+            peer.send(1, channel::Flow { active: false }).await?;
+            peer.expect::<channel::FlowOk>(1).await?;
+            peer.accept_consumer().await?;
+            peer.expect_goodbye().await
+        });
+        let error = fate.await.unwrap_err();
+        assert_eq!(error, "no reply within 300ms; the request was never sent");
+        Outcome::said(error)
+    });
 }
 
 #[test]
