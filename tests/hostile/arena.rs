@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::fmt::{self, Write as _};
 use std::fs::{self, OpenOptions};
+use std::hint::black_box;
 use std::io::Write as _;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
@@ -264,7 +265,7 @@ fn a_panic_in_a_task_is_seen() {
 #[test]
 fn heap_that_was_held_for_a_moment_is_seen() {
     let scene = async {
-        tokio::spawn(async { drop(std::hint::black_box(vec![1u8; 64 << 20])) }).await.unwrap();
+        tokio::spawn(async { drop(black_box(Vec::<u8>::with_capacity(64 << 20))) }).await.unwrap();
         Outcome::served()
     };
     let problem = problem_of(scene);
