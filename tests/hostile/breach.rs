@@ -1,9 +1,10 @@
 //! [`Breach`]: octets that no peer may send, and what both ends are told of them.
 
 use leveret::ReplyCode;
+use leveret::broker::script::ScriptError;
 
 use crate::arena::{Outcome, attack_in_ways};
-use crate::attacker::Stage;
+use crate::attacker::{Attacker, Stage};
 use crate::duel::{VICTIMS, Victim};
 
 /// Octets that break the protocol, and what both ends are told.
@@ -41,6 +42,23 @@ async fn break_once(victim: Victim, stage: Stage, breach: &Breach) -> Outcome {
     assert_breach(&error, *code, &told);
     assert!(told.contains(names), "{told}");
     Outcome::told(*code, told)
+}
+
+/// Behaves until there is work, has the attack made, and hears the victim close. What it said.
+pub(crate) async fn tell(
+    victim: Victim,
+    code: ReplyCode,
+    attack: impl AsyncFnOnce(&mut Attacker) -> Result<(), ScriptError>,
+) -> String {
+    let mut told = String::new();
+    let fate = victim.duel(async |mut peer| {
+        peer.behave(Stage::Working).await?;
+        attack(&mut peer).await?;
+        told = peer.expect_close(code).await?;
+        Ok(())
+    });
+    assert_breach(&fate.await.unwrap_err(), code, &told);
+    told
 }
 
 /// The user is told what the attacker was told, who may have been told less of it.

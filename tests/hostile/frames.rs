@@ -10,7 +10,9 @@ use crate::attacker::Stage;
 use crate::breach::{Breach, assert_breach, breach};
 use crate::duel::{VICTIMS, Victim};
 use crate::methods;
-use crate::octets::{BODY, HEADER, METHOD, announced, header_with_fields, method, payload, raw};
+use crate::octets::{
+    BODY, HEADER, METHOD, announced, header, header_with_fields, method, payload, raw,
+};
 
 const CUT: &str = "is cut off";
 
@@ -190,7 +192,7 @@ fn a_frame_octet_by_octet() {
                 let tag = peer.tag();
                 let deliver = basic::Deliver { consumer_tag: tag, ..Default::default() };
                 peer.send(1, deliver).await?;
-                peer.send_frame(crate::octets::header(1, 0x4000)).await?;
+                peer.send_frame(header(1, 0x4000)).await?;
                 for octet in raw(BODY, 1, &[0; 0x4000]) {
                     peer.send_bytes([octet]).await?;
                     tokio::task::yield_now().await;

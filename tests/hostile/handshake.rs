@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leveret::broker::script::Greeting;
+use leveret::broker::script::{Greeting, ScriptError};
 use leveret::{LongStr, ReplyCode};
 use leveret_codec::connection;
 
@@ -153,7 +153,7 @@ async fn agree(
     peer: &mut Attacker,
     offered: connection::Tune,
     agreed: connection::TuneOk,
-) -> Result<(), leveret::broker::script::ScriptError> {
+) -> Result<(), ScriptError> {
     peer.greet(Greeting::default().start).await?;
     peer.send(0, offered).await?;
     assert_eq!(peer.expect::<connection::TuneOk>(0).await?, agreed);

@@ -14,6 +14,7 @@ mod broker;
 mod channels;
 mod closing;
 mod content;
+mod deliveries;
 mod duel;
 mod frames;
 mod handshake;

@@ -5,6 +5,8 @@ use leveret_codec::{
     ContentHeader, Frame, Method, Secret, basic, channel, confirm, connection, queue,
 };
 
+use crate::octets::frames;
+
 const NAME: ShortStr = ShortStr::from_static("name");
 const TEXT: LongStr = LongStr::from_static("text");
 const CODE: ReplyCode = ReplyCode::NOT_FOUND;
@@ -127,7 +129,7 @@ pub(crate) fn content_header() -> Vec<u8> {
         cluster_id: Some(NAME),
     };
     let frame = Frame::Header { channel: 1, header: ContentHeader { body_size: 4, properties } };
-    let octets = crate::octets::frames([frame]);
+    let octets = frames([frame]);
     octets[7..octets.len() - 1].to_vec()
 }
 

@@ -1,7 +1,9 @@
 //! Frames as octets, whatever is in them.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use leveret_codec::{BasicProperties, ContentHeader, Frame, Method};
+use leveret_codec::{BasicProperties, ContentHeader, Frame, Method, basic};
+
+use crate::attacker::short;
 
 pub(crate) const METHOD: u8 = 1;
 pub(crate) const HEADER: u8 = 2;
@@ -47,6 +49,10 @@ pub(crate) fn header(channel: u16, body_size: u64) -> Frame {
 
 pub(crate) fn body(channel: u16, octets: &'static [u8]) -> Frame {
     Frame::Body { channel, payload: Bytes::from_static(octets) }
+}
+
+pub(crate) fn deliver(tag: &str) -> Frame {
+    Frame::method(1, basic::Deliver { consumer_tag: short(tag), ..Default::default() })
 }
 
 /// The payload of a content header whose only property is a table of headers, given without its

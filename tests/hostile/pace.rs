@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use leveret::broker::script::Greeting;
+use leveret::Client;
+use leveret::broker::script::{Dialogue, Greeting, ScriptError};
 use leveret_codec::{channel, connection};
 
 use crate::arena::{Outcome, attack, attack_in_virtual_time, attack_within, within};
@@ -195,13 +196,13 @@ fn a_peer_that_never_reads() {
     attack_in_virtual_time("a peer that stops to read", Victim::Client, async {
         let (ours, theirs) = tokio::io::duplex(0x1000);
         let script = async {
-            let mut peer = leveret::broker::script::Dialogue::new(theirs);
+            let mut peer = Dialogue::new(theirs);
             peer.handshake().await?;
             peer.subscribe().await?;
-            Ok::<_, leveret::broker::script::ScriptError>(peer)
+            Ok::<_, ScriptError>(peer)
         };
         let calls = async {
-            let client = leveret::Client::builder("amqp://nowhere").timeout(SECOND);
+            let client = Client::builder("amqp://nowhere").timeout(SECOND);
             let client = client.connect_over(ours).await.unwrap();
             let mut said = String::new();
             for _ in 0..8 {
