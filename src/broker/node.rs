@@ -40,7 +40,7 @@ pub struct SessionId(pub(super) u64);
 ///
 /// let mut greeting = BytesMut::new();
 /// node.poll_transmit(client, &mut greeting);
-/// assert_eq!(greeting[..11], [1, 0, 0, 0, 0, 1, 231, 0, 10, 0, 10], "connection.start");
+/// assert_eq!(greeting[7..11], [0, 10, 0, 10], "connection.start");
 /// ```
 #[derive(Debug)]
 pub struct Node {

@@ -25,6 +25,7 @@ mod pace;
 mod support;
 mod tables;
 mod text;
+mod unreadable;
 
 /// Which RabbitMQ the broker inside the process behaves as, unless `LEVERET_BROKER_VERSION` says.
 const VERSION: Option<&str> = None;

@@ -55,6 +55,9 @@ pub(crate) fn deliver(tag: &str) -> Frame {
     Frame::method(1, basic::Deliver { consumer_tag: short(tag), ..Default::default() })
 }
 
+/// The first octet of the flags of properties that are these two.
+pub(crate) const HEADERS_AND_CORRELATION_ID: u8 = 0x24;
+
 /// The payload of a content header whose only property is a table of headers, given without its
 /// length.
 pub(crate) fn header_with_fields(body_size: u64, length: usize, fields: &[u8]) -> Vec<u8> {

@@ -1,5 +1,5 @@
 //! Attacks with field tables: in connection.start, before anybody has logged in, and in the headers
-//! of a message.
+//! of a message, which a stranger may have published.
 
 use bytes::BufMut;
 use leveret::{BasicProperties, ReplyCode};
@@ -10,6 +10,7 @@ use crate::attacker::{Stage, request};
 use crate::breach::{Breach, breach};
 use crate::duel::{VICTIMS, Victim};
 use crate::octets::{HEADER, METHOD, Nested, header_with_fields, method, nested, raw};
+use crate::unreadable::{header_is_read_past, headers_are_unreadable};
 
 const DEPTH: usize = 100_000;
 
@@ -17,13 +18,13 @@ const DEPTH: usize = 100_000;
 fn a_hundred_thousand_nested_tables() {
     let fields = nested(DEPTH, Nested::Tables);
     assert!(fields.len() > 600_000);
-    table_is_refused("100,000 nested tables", &fields, fields.len(), "nested more than 32 deep");
+    are_refused("100,000 nested tables", &[fields], "nested more than 32 deep");
 }
 
 #[test]
 fn a_hundred_thousand_nested_arrays() {
     let fields = nested(DEPTH, Nested::Arrays);
-    table_is_refused("100,000 nested arrays", &fields, fields.len(), "nested more than 32 deep");
+    are_refused("100,000 nested arrays", &[fields], "nested more than 32 deep");
 }
 
 /// The table ends in the middle of a value, or of a name.
@@ -31,7 +32,7 @@ fn a_hundred_thousand_nested_arrays() {
 fn a_table_length_shorter_than_its_content() {
     for cut in 1..4 {
         let name = format!("table length {cut} shorter than its content");
-        table_is_refused(&name, FIELD, FIELD.len() - cut, "is cut off");
+        length_is_refused(&name, FIELD, FIELD.len() - cut, "is cut off");
     }
 }
 
@@ -39,9 +40,9 @@ fn a_table_length_shorter_than_its_content() {
 fn a_table_length_longer_than_its_content() {
     // In connection.start other fields follow, which then lie in the table.
     let surplus = 0x7fff_ffff;
-    table_is_refused("table length longer than its content", FIELD, surplus, "is cut off");
+    length_is_refused("table length longer than its content", FIELD, surplus, "is cut off");
     let all = usize::try_from(u32::MAX).unwrap();
-    table_is_refused("table length 2^32-1", FIELD, all, "is cut off");
+    length_is_refused("table length 2^32-1", FIELD, all, "is cut off");
 }
 
 /// Every octet that names no type: reserved ones, those of other versions, and nonsense.
@@ -50,17 +51,8 @@ fn unknown_and_reserved_tags() {
     let known = b"tbBsuUIilLfdDSxATFV";
     let unknown: Vec<u8> = (0..=u8::MAX).filter(|tag| !known.contains(tag)).collect();
     assert_eq!(unknown.len(), 256 - known.len());
-    for (place, stage, wrap) in PLACES {
-        breach(
-            &format!("unknown tags in {place}"),
-            stage,
-            unknown.iter().map(|tag| {
-                let fields = [1, b'f', *tag, 0, 0, 0, 0, 0, 0, 0, 0];
-                let octets = wrap(&fields, fields.len());
-                Breach { octets, code: ReplyCode::FRAME_ERROR, names: "has the unknown type 0x" }
-            }),
-        );
-    }
+    let tables = unknown.iter().map(|tag| vec![1, b'f', *tag, 0, 0, 0, 0, 0, 0, 0, 0]);
+    are_refused("unknown tags", &tables.collect::<Vec<_>>(), "has the unknown type 0x");
 }
 
 /// Legal, and RabbitMQ sends such: it splits bodies alone, so this header exceeds frame-max too.
@@ -85,17 +77,10 @@ fn a_delivery_with_headers_that_are_no_utf_8() {
 
 #[test]
 fn a_header_beyond_a_megabyte() {
-    let breach_of = |size: usize| {
-        let payload = header_with_fields(0, size, &[]);
-        let mut octets = method(1, basic::Deliver::default());
-        octets.put_u8(HEADER);
-        octets.put_u16(1);
-        octets.put_u32(u32::try_from(size).unwrap());
-        octets.extend_from_slice(&payload);
-        let names = "octets is announced, the limit is 1048568";
-        Breach { octets, code: ReplyCode::FRAME_ERROR, names }
-    };
-    breach("deliver with 1 MiB of headers", Stage::Working, [breach_of(1 << 20)]);
+    let size = 1 << 20;
+    let mut header = header_with_fields(0, size, &[]);
+    header.resize(size, 0);
+    header_is_read_past("deliver with 1 MiB of headers", &header);
 }
 
 // ---------------------------------------------------------------------- where tables are
@@ -103,26 +88,34 @@ fn a_header_beyond_a_megabyte() {
 /// A name, a type and a value.
 const FIELD: &[u8] = b"\x05fieldS\x00\x00\x00\x05value";
 
-/// Where, how far the attacker behaves before, and the octets of fields with their length in front.
-type Place = (&'static str, Stage, fn(&[u8], usize) -> Vec<u8>);
+/// connection.start with these fields, and this as their length.
+fn start(fields: &[u8], length: usize) -> Vec<u8> {
+    let mut start = b"\x00\x0a\x00\x0a\x00\x09".to_vec();
+    start.put_u32(u32::try_from(length).unwrap());
+    start.extend_from_slice(fields);
+    start.extend_from_slice(b"\x00\x00\x00\x05PLAIN\x00\x00\x00\x05en_US");
+    raw(METHOD, 0, &start)
+}
 
-const PLACES: [Place; 2] = [
-    ("connection.start", Stage::Greeting, |fields, length| {
-        let mut start = b"\x00\x0a\x00\x0a\x00\x09".to_vec();
-        start.put_u32(u32::try_from(length).unwrap());
-        start.extend_from_slice(fields);
-        start.extend_from_slice(b"\x00\x00\x00\x05PLAIN\x00\x00\x00\x05en_US");
-        raw(METHOD, 0, &start)
-    }),
-    ("headers", Stage::Working, |fields, length| {
-        let deliver = method(1, basic::Deliver::default());
-        [deliver, raw(HEADER, 1, &header_with_fields(0, length, fields))].concat()
-    }),
-];
+/// Fields that are none, with the right length in front.
+fn are_refused(name: &str, tables: &[Vec<u8>], names: &'static str) {
+    let breaches = tables.iter().map(|fields| {
+        let octets = start(fields, fields.len());
+        Breach { octets, code: ReplyCode::FRAME_ERROR, names }
+    });
+    breach(&format!("{name}, in connection.start"), Stage::Greeting, breaches);
+    headers_are_unreadable(name, tables, names);
+}
 
-fn table_is_refused(name: &str, fields: &[u8], length: usize, names: &'static str) {
-    for (place, stage, wrap) in PLACES {
-        let octets = wrap(fields, length);
+/// A length in front of the fields that is not theirs. Where that leads out of the content header, it
+/// is the broker that cannot count.
+fn length_is_refused(name: &str, fields: &[u8], length: usize, names: &'static str) {
+    let deliver = method(1, basic::Deliver::default());
+    let header = raw(HEADER, 1, &header_with_fields(0, length, fields));
+    for (place, stage, octets) in [
+        ("connection.start", Stage::Greeting, start(fields, length)),
+        ("headers", Stage::Working, [deliver, header].concat()),
+    ] {
         let breaches = [Breach { octets, code: ReplyCode::FRAME_ERROR, names }];
         breach(&format!("{name}, in {place}"), stage, breaches);
     }
