@@ -58,7 +58,8 @@ fn no_error_over_their_octets_shows_it() {
     for method in methods() {
         let mut whole = BytesMut::new();
         Frame::method(0, method).encode(&mut whole);
-        for place in 0..whole.len() {
+        // Miri takes a hundred times as long for each.
+        for place in (0..whole.len()).step_by(if cfg!(miri) { 17 } else { 1 }) {
             let mut cut = whole.clone();
             cut.truncate(place);
             if place >= HEADER {
@@ -82,5 +83,5 @@ fn no_error_over_their_octets_shows_it() {
             }
         }
     }
-    assert!(errors > 100, "{errors} errors");
+    assert!(errors > if cfg!(miri) { 5 } else { 100 }, "{errors} errors");
 }

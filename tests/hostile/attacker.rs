@@ -101,16 +101,6 @@ impl Attacker {
         Ok(text)
     }
 
-    /// The same where the attacker's octets make no frames any more, so that none of them agrees.
-    pub(crate) async fn expect_close_and_hang_up(
-        mut self,
-        code: ReplyCode,
-    ) -> Result<String, ScriptError> {
-        let text = self.expect_words(code).await?;
-        self.dialogue.hang_up().await?;
-        Ok(text)
-    }
-
     async fn expect_words(&mut self, code: ReplyCode) -> Result<String, ScriptError> {
         let close = self.expect::<connection::Close>(0).await?;
         assert_eq!(close.reply_code, code, "{}", close.reply_text);

@@ -169,7 +169,7 @@ fn a_frame_of_2_gib_is_announced_and_drip_fed() {
                         peer.send_bytes([0]).await?;
                         tokio::task::yield_now().await;
                     }
-                    told = peer.expect_close_and_hang_up(ReplyCode::FRAME_ERROR).await?;
+                    told = peer.expect_close(ReplyCode::FRAME_ERROR).await?;
                     Ok(())
                 });
                 let error = fate.await.unwrap_err();
