@@ -173,7 +173,7 @@ fn a_channel_that_is_stopped_for_ever() {
 #[test]
 fn blocked_a_hundred_thousand_times() {
     for victim in VICTIMS {
-        attack("100,000 connection.blocked", victim, async {
+        attack_within(2 * SECOND, "100,000 connection.blocked", victim, async {
             let fate = victim.duel(async |mut peer| {
                 peer.behave(Stage::Working).await?;
                 let reason = short(&"r".repeat(255));
