@@ -25,7 +25,14 @@ fn decode(octets: &[u8]) {
     // Strings and tables share the payload's memory: a few octets count who shares it.
     let decoded = allocates_at_most(64, || Method::decode(&payload));
     match decoded {
-        Ok(method) => assert!(format!("{method:?}").len() >= method.name().len() / 2),
+        Ok(method) => {
+            assert!(format!("{method:?}").len() >= method.name().len() / 2);
+            if let Method::ConnectionClose(close) = method {
+                let code = close.reply_code;
+                assert_eq!(code.to_string() == code.0.to_string(), code.name().is_none());
+                assert!(code.name().is_some() || code.level().is_none());
+            }
+        }
         Err(error) => {
             assert!(error.offset() <= octets.len(), "{error}");
             assert!(allocates_at_most(1024, || error.to_string()).len() < 200);

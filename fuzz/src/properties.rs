@@ -1,7 +1,7 @@
 //! Content headers and message properties: values survive the wire, octets allocate next to nothing.
 
 use bytes::{Bytes, BytesMut};
-use leveret_codec::ContentHeader;
+use leveret_codec::{ContentHeader, LongStr, ShortStr};
 
 use crate::limits::allocates_at_most;
 use crate::script::Script;
@@ -13,7 +13,11 @@ pub fn check(octets: &[u8]) {
         if let Some(header) = script.value::<ContentHeader>() {
             let mut encoded = BytesMut::new();
             header.encode(&mut encoded);
-            assert_eq!(ContentHeader::decode(&encoded.freeze()), Ok(header));
+            assert_eq!(ContentHeader::decode(&encoded.freeze()).as_ref(), Ok(&header));
+            let properties = &header.properties;
+            for text in [&properties.correlation_id, &properties.content_type] {
+                is_the_same_text(text.as_ref().unwrap_or(&ShortStr::EMPTY));
+            }
         }
     } else {
         decode(script.rest());
@@ -45,4 +49,27 @@ fn has_all_but_the_headers(payload: &Bytes, mut header: ContentHeader) {
     let partial = allocates_at_most(limit, || ContentHeader::decode_without_headers(payload));
     let headers = header.properties.headers.take().unwrap_or_default();
     assert_eq!(partial, Ok((header, headers.into_fields())));
+}
+
+/// However it is made, the string is the same, and it is text if its octets are.
+fn is_the_same_text(string: &ShortStr) {
+    assert!(string.len() <= ShortStr::MAX_LEN && string.is_empty() == string.as_bytes().is_empty());
+    assert_eq!(ShortStr::new(string.clone().into_bytes()).as_ref(), Ok(string));
+    assert_eq!((&string.detached(), string.as_bytes()), (string, string.as_ref()));
+    let lossy = string.to_string_lossy();
+    assert_eq!(string.to_string(), lossy);
+    assert!(lossy.starts_with(&ShortStr::truncated(&lossy).to_string()));
+    match string.as_str() {
+        Ok(text) => {
+            assert!(*string == *text && *string == text);
+            assert_eq!(ShortStr::try_from(text).as_ref(), Ok(string));
+            assert_eq!(
+                LongStr::try_from(lossy.into_owned()).map(LongStr::into_bytes),
+                Ok(string.clone().into_bytes())
+            );
+        }
+        Err(_) => assert!(lossy.contains(char::REPLACEMENT_CHARACTER)),
+    }
+    let twice = [string.as_bytes(), string.as_bytes()].concat();
+    assert_eq!(ShortStr::new(twice).is_err(), string.len() > ShortStr::MAX_LEN / 2);
 }
