@@ -212,11 +212,11 @@ impl ClientBuilder {
         if let Some(name) = self.connection_name {
             options.set_connection_name(&name)?;
         }
-        let prefix = random();
+        let secret = u128::from(random()) << 64 | u128::from(random());
         let shared = options
             .connect(
                 stream,
-                |config, now| Requester::new(config, self.max_body_size, prefix, now),
+                |config, now| Requester::new(config, self.max_body_size, secret, now),
                 |_, never| match never {},
                 async |shared: &Shared<Requester>| shared.wait(|it| it.readiness()).await,
             )

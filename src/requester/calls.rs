@@ -2,6 +2,10 @@
 
 use alloc::format;
 use alloc::vec::Vec;
+use core::fmt;
+use core::hash::Hasher;
+#[allow(deprecated, reason = "what replaces it in std is not in core")]
+use core::hash::SipHasher;
 use core::task::Waker;
 use core::time::Duration;
 
@@ -58,7 +62,7 @@ pub(super) enum Phase {
 pub(super) struct Calls {
     slots: Vec<Slot>,
     free: Vec<u32>,
-    prefix: u64,
+    secret: Secret,
 }
 
 #[derive(Debug)]
@@ -68,9 +72,10 @@ struct Slot {
 }
 
 impl Calls {
-    /// `prefix` is random, so that no two clients use the same correlation-ids.
-    pub(super) fn new(prefix: u64) -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), prefix }
+    /// `secret` is random, so that no two clients use the same correlation-ids, and nobody knows one
+    /// that it was not sent.
+    pub(super) fn new(secret: u128) -> Self {
+        Self { slots: Vec::new(), free: Vec::new(), secret: Secret(secret) }
     }
 
     pub(super) fn insert(&mut self, call: Call) -> CallId {
@@ -118,23 +123,49 @@ impl Calls {
             .collect()
     }
 
-    /// The correlation-id on the wire: 16 digits of prefix, a dash, 8 of generation, 8 of slot.
-    pub(super) fn correlation_id(&self, CallId { slot, generation }: CallId) -> ShortStr {
+    /// The correlation-id on the wire: 16 digits of seal, a dash, 8 of generation, 8 of slot.
+    pub(super) fn correlation_id(&self, id: CallId) -> ShortStr {
+        let CallId { slot, generation } = id;
         // 33 octets of 255.
-        ShortStr::new(format!("{:016x}-{generation:08x}{slot:08x}", self.prefix))
+        ShortStr::new(format!("{:016x}-{generation:08x}{slot:08x}", self.secret.seal(id)))
             .unwrap_or_default()
     }
 
     /// The call that a correlation-id was made for, whether it is still there or not. `None`: it
     /// is none of ours.
     pub(super) fn parse(&self, correlation_id: &[u8]) -> Option<CallId> {
-        let (prefix, rest) = correlation_id.split_first_chunk::<16>()?;
+        let (seal, rest) = correlation_id.split_first_chunk::<16>()?;
         let (dash, rest) = rest.split_first()?;
         let (generation, slot) = rest.split_first_chunk::<8>()?;
         let slot = u32::try_from(hexadecimal(slot.first_chunk::<8>()?)?).ok()?;
         let generation = u32::try_from(hexadecimal(generation)?).ok()?;
-        let ours = *dash == b'-' && rest.len() == 16 && hexadecimal(prefix)? == self.prefix;
-        ours.then_some(CallId { slot, generation })
+        let id = CallId { slot, generation };
+        let ours = *dash == b'-' && rest.len() == 16 && hexadecimal(seal)? == self.secret.seal(id);
+        ours.then_some(id)
+    }
+}
+
+/// What the correlation-ids are sealed with. All calls of a client share one reply address, so whoever
+/// serves one of them could answer the others, if it could guess their ids from its own.
+struct Secret(u128);
+
+impl Secret {
+    /// SipHash-2-4 of the id, with the secret as its key.
+    #[allow(deprecated, reason = "what replaces it in std is not in core")]
+    fn seal(&self, CallId { slot, generation }: CallId) -> u64 {
+        let [high, low] = [self.0 >> 64, self.0 & u128::from(u64::MAX)];
+        let [high, low] = [high, low].map(|half| u64::try_from(half).unwrap_or_default());
+        let mut hasher = SipHasher::new_with_keys(high, low);
+        hasher.write(&slot.to_le_bytes());
+        hasher.write(&generation.to_le_bytes());
+        hasher.finish()
+    }
+}
+
+/// Not derived: it would show.
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(***)")
     }
 }
 
@@ -148,6 +179,7 @@ fn hexadecimal(digits: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::{String, ToString};
 
     fn call() -> Call {
         Call {
@@ -160,13 +192,34 @@ mod tests {
 
     #[test]
     fn a_correlation_id_leads_back_to_its_call() {
-        let mut calls = Calls::new(0x0123_4567_89ab_cdef);
+        let mut calls = Calls::new(0x0706_0504_0302_0100_0f0e_0d0c_0b0a_0908);
         let first = calls.insert(call());
         let second = calls.insert(call());
-        let text = calls.correlation_id(second);
-        assert_eq!(text, "0123456789abcdef-0000000000000001");
+        let text = calls.correlation_id(second).to_string();
+        let (seal, place) = text.split_once('-').unwrap();
+        assert_eq!((seal.len(), place), (16, "0000000000000001"));
         assert_eq!(calls.parse(text.as_bytes()), Some(second));
         assert_ne!(first, second);
+    }
+
+    /// The key of the reference implementation, and eight octets of its messages: 00 01 02 ... 07.
+    #[test]
+    fn the_seal_is_siphash_2_4() {
+        let secret = Secret(0x0706_0504_0302_0100_0f0e_0d0c_0b0a_0908);
+        let id = CallId { slot: 0x0302_0100, generation: 0x0706_0504 };
+        assert_eq!(secret.seal(id), 0x93f5_f579_9a93_2462);
+    }
+
+    #[test]
+    fn one_id_does_not_tell_another() {
+        let mut calls = Calls::new(7);
+        let ids = [calls.insert(call()), calls.insert(call())];
+        let [one, other] = ids.map(|id| calls.correlation_id(id).to_string());
+        let (seal, _) = one.split_once('-').unwrap();
+        let (_, place) = other.split_once('-').unwrap();
+        assert_eq!(calls.parse(format!("{seal}-{place}").as_bytes()), None);
+        assert_eq!(Calls::new(8).parse(one.as_bytes()), None, "nor that of another client");
+        assert_eq!(format!("{:?}", calls.secret), "Secret(***)");
     }
 
     #[test]
@@ -183,17 +236,20 @@ mod tests {
 
     #[test]
     fn foreign_correlation_ids_are_not_ours() {
-        let calls = Calls::new(1);
-        let good = "0000000000000001-0000000000000000";
+        let mut calls = Calls::new(1);
+        let id = calls.insert(call());
+        let good = calls.correlation_id(id).to_string();
+        let (seal, place) = good.split_once('-').unwrap();
         assert!(calls.parse(good.as_bytes()).is_some());
+        let next = u64::from_str_radix(seal, 16).unwrap().wrapping_add(1);
         for bad in [
-            "",
-            "0000000000000002-0000000000000000",
-            "0000000000000001+0000000000000000",
-            "0000000000000001-000000000000000",
-            "0000000000000001-00000000000000000",
-            "0000000000000001-000000000000000g",
-            "é000000000000001-0000000000000000",
+            String::new(),
+            format!("{next:016x}-{place}"),
+            format!("{seal}+{place}"),
+            format!("{seal}-{}", &place[1..]),
+            format!("{seal}-{place}0"),
+            format!("{seal}-{}g", &place[1..]),
+            format!("é{}-{place}", &seal[2..]),
         ] {
             assert_eq!(calls.parse(bad.as_bytes()), None, "{bad}");
         }

@@ -50,9 +50,11 @@ impl Engine for Requester {
             }
             Event::Content { channel, content } => return self.handle_content(channel, content),
             Event::Blocked { reason } => self.blocked = Some(reason),
+            // One that ends no alarm is nothing to begin anything for.
             Event::Unblocked => {
-                self.blocked = None;
-                self.start_waiting(now);
+                if self.blocked.take().is_some() {
+                    self.start_waiting(now);
+                }
             }
             Event::Flow { active: true, .. } => self.start_waiting(now),
             Event::Flow { .. } | Event::ChannelClosed { .. } | Event::SecretUpdated => {}
@@ -169,7 +171,7 @@ impl Requester {
             Some(own) if !own.consuming => {
                 own.consuming = true;
                 let call = own.call;
-                self.publish(now, call, on);
+                self.start_own(now, call, on);
                 Ok(())
             }
             // Its call has gone, and the channel with it.
@@ -241,7 +243,7 @@ impl Requester {
     /// The broker has closed a channel, and with it ended the consumer there. Calls on other
     /// channels go on.
     fn handle_channel_closed(&mut self, now: Instant, closed: u16, close: &channel_method::Close) {
-        if let Some(OwnChannel { call: id, .. }) = self.own_channels.remove(&closed) {
+        if let Some(OwnChannel { call: id, .. }) = self.forget_own_channel(closed) {
             let error = self.channel_error(id, close);
             return self.resolve(id, Err(error));
         }

@@ -16,7 +16,7 @@ mod deadlines;
 mod events;
 mod sending;
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::task::{Context, Poll, Waker};
@@ -45,6 +45,8 @@ pub struct Requester {
     waiting: VecDeque<CallId>,
     /// Channels that belong to one call each.
     own_channels: BTreeMap<u16, OwnChannel>,
+    /// Those of them whose consumer is there, while the request may not go.
+    held_back: BTreeSet<u16>,
     /// The broker has an alarm on: what is published now would not be read.
     blocked: Option<String>,
     max_body_size: u64,
@@ -106,17 +108,18 @@ pub struct Stats {
 impl Requester {
     /// A requester whose transport is up.
     ///
-    /// `correlation_prefix` should be random: it keeps the replies to one client's requests apart
-    /// from another's. Bodies of more than `max_body_size` octets are refused here, because the
-    /// broker would close the channel over them.
-    pub fn new(config: Config, max_body_size: u64, correlation_prefix: u64, now: Instant) -> Self {
+    /// `secret` should be random: the correlation-ids are made with it, so that nobody can answer a
+    /// request that he was not sent. Bodies of more than `max_body_size` octets are refused here,
+    /// because the broker would close the channel over them.
+    pub fn new(config: Config, max_body_size: u64, secret: u128, now: Instant) -> Self {
         Self {
             connection: Connection::new(config, now),
             subscription: Subscription::None,
-            calls: Calls::new(correlation_prefix),
+            calls: Calls::new(secret),
             deadlines: Deadlines::default(),
             waiting: VecDeque::new(),
             own_channels: BTreeMap::new(),
+            held_back: BTreeSet::new(),
             blocked: None,
             max_body_size,
             transmitted: 0,
@@ -282,9 +285,14 @@ impl Requester {
     fn close_own_channel(&mut self, id: CallId) {
         let own = self.own_channels.iter().find(|(_, own)| own.call == id).map(|(&n, _)| n);
         if let Some(channel) = own {
-            self.own_channels.remove(&channel);
+            self.forget_own_channel(channel);
             self.abandon_channel(channel);
         }
+    }
+
+    fn forget_own_channel(&mut self, channel: u16) -> Option<OwnChannel> {
+        self.held_back.remove(&channel);
+        self.own_channels.remove(&channel)
     }
 
     fn fail_pending(&mut self) {

@@ -46,11 +46,18 @@ impl Requester {
         }
     }
 
-    /// The call's consumer is there, on this channel: the request may go, or else waits.
-    pub(super) fn publish(&mut self, now: Instant, id: CallId, channel: u16) {
-        if !self.may_publish(channel) {
-            return;
+    /// The call's consumer is there, on a channel of its own: the request may go, or else is held
+    /// back.
+    pub(super) fn start_own(&mut self, now: Instant, id: CallId, channel: u16) {
+        if self.may_publish(channel) {
+            self.held_back.remove(&channel);
+            self.publish(now, id, channel);
+        } else {
+            self.held_back.insert(channel);
         }
+    }
+
+    fn publish(&mut self, now: Instant, id: CallId, channel: u16) {
         let correlation_id = self.calls.correlation_id(id);
         let Some(call) = self.calls.get_mut(id) else { return };
         let Phase::Waiting(outgoing) = &mut call.phase else { return };
@@ -79,10 +86,12 @@ impl Requester {
         {
             self.start(now, id);
         }
-        let own = self.own_channels.iter().filter(|(_, own)| own.consuming);
-        let own: Vec<(u16, CallId)> = own.map(|(channel, own)| (*channel, own.call)).collect();
+        let held_back = self.held_back.iter();
+        let own =
+            held_back.filter_map(|number| Some((*number, self.own_channels.get(number)?.call)));
+        let own: Vec<(u16, CallId)> = own.collect();
         for (channel, call) in own {
-            self.publish(now, call, channel);
+            self.start_own(now, call, channel);
         }
     }
 

@@ -217,3 +217,21 @@ fn a_call_on_its_own_channel_waits_with_its_consumer() {
         client.nothing_is_left();
     }
 }
+
+/// What has been sent is not looked at again, however often the broker says that it reads again.
+#[test]
+fn the_end_of_an_alarm_costs_nothing_where_nothing_waits() {
+    let mut client = Client::ready();
+    let calls: Vec<_> = (2..100).map(|channel| client.call_apart("queue", channel)).collect();
+    let mut allocations = |client: &mut Client| {
+        allocation_counter::measure(|| {
+            client.blocks();
+            client.unblocks();
+            client.unblocks();
+        })
+        .count_total
+    };
+    let with_calls = allocations(&mut client);
+    assert!(with_calls < 20, "{with_calls} allocations for {} calls", calls.len());
+    client.engine_is_silent();
+}

@@ -3,7 +3,10 @@
 use super::*;
 
 /// Of the requester in these tests.
-pub(super) const PREFIX: u64 = 0x00c0_ffee;
+pub(super) const SECRET: u128 = 0x00c0_ffee;
+
+/// The correlation-id of the first call made with it.
+pub(super) const FIRST_ID: &str = "670b46fa9dba1e08-0000000000000000";
 
 /// The largest body that the requester takes.
 pub(super) const MAX_BODY_SIZE: u64 = 100_000;
@@ -61,7 +64,7 @@ pub(super) fn consume() -> basic::Consume {
 impl Client {
     /// The connection is open and the shared channel on its way.
     pub(super) fn connected_to(broker: Broker) -> Self {
-        Self::open(broker, |now| Requester::new(config(), MAX_BODY_SIZE, PREFIX, now))
+        Self::open(broker, |now| Requester::new(config(), MAX_BODY_SIZE, SECRET, now))
     }
 
     /// The broker has let the client subscribe on this channel.

@@ -73,7 +73,7 @@ fn a_lost_connection_fails_every_call_at_once() {
 #[test]
 fn a_silent_broker_is_taken_for_dead() {
     let config = crate::connection::Config::default();
-    let mut client = Client::greeted(|now| Requester::new(config, MAX_BODY_SIZE, PREFIX, now));
+    let mut client = Client::greeted(|now| Requester::new(config, MAX_BODY_SIZE, SECRET, now));
     client.shake_hands(Broker { heartbeat: 10, ..RABBITMQ });
     client.subscribe(SHARED, "shared");
     let (id, _) = client.call("queue");
@@ -121,7 +121,7 @@ fn calls_that_are_done_keep_their_result() {
 
 #[test]
 fn a_connection_that_never_came_to_be_fails_its_calls() {
-    let mut client = Client::greeted(|now| Requester::new(config(), MAX_BODY_SIZE, PREFIX, now));
+    let mut client = Client::greeted(|now| Requester::new(config(), MAX_BODY_SIZE, SECRET, now));
     let id = client.request(to("queue"), TIMEOUT);
     client.broker_closes_the_socket();
     let stage = "before its greeting (connection.start)";
@@ -190,7 +190,7 @@ fn a_broker_that_does_not_answer_close_is_left() {
 
 #[test]
 fn close_before_the_connection_is_open_ends_at_once() {
-    let mut client = Client::greeted(|now| Requester::new(config(), MAX_BODY_SIZE, PREFIX, now));
+    let mut client = Client::greeted(|now| Requester::new(config(), MAX_BODY_SIZE, SECRET, now));
     let id = client.request(to("queue"), TIMEOUT);
     client.close();
     assert_eq!(client.fails(id), CallError::Closed { written: false });

@@ -16,7 +16,7 @@ fn it_subscribes_publishes_waits_and_closes() {
     client.engine_is_silent();
     assert_eq!((method.routing_key, method.mandatory), (short("queue"), true));
     assert_eq!(properties.reply_to.unwrap(), "amq.rabbitmq.reply-to");
-    assert_eq!(properties.correlation_id.unwrap(), "0000000000c0ffee-0000000000000000");
+    assert_eq!(properties.correlation_id.unwrap(), FIRST_ID);
     assert_eq!(body, b"body");
     client.is_pending(id);
 
@@ -34,8 +34,8 @@ fn the_first_delivery_is_the_reply_whatever_its_correlation_id() {
         Some(short("")),
         Some(short([0xff; 255])),
         // Of a call that does not exist, or is another.
-        Some(short("0000000000c0ffee-0000000000000000")),
-        Some(short("0000000000c0ffee-0000000700000007")),
+        Some(short(FIRST_ID)),
+        Some(short("670b46fa9dba1e08-0000000700000007")),
     ];
     for correlation_id in foreign {
         let mut client = Client::ready();

@@ -86,7 +86,7 @@ fn replies_to_nobody_are_dropped_and_counted() {
         Some(short([0xff; 255])),
         // Another client's.
         Some(short("0000000000decade-0000000000000000")),
-        Some(short("0000000000c0ffee-00000000000000000")),
+        Some(short(format!("{FIRST_ID}0"))),
     ];
     for correlation_id in foreign {
         let properties = BasicProperties { correlation_id, ..BasicProperties::default() };
@@ -107,8 +107,8 @@ fn what_answers_a_request_that_was_not_sent_is_no_answer() {
     let (first, request) = client.call("queue");
     client.blocks();
     let second = client.request(to("queue"), TIMEOUT);
-    // Somebody guesses the next correlation-id.
-    let guess = short("0000000000c0ffee-0000000000000001");
+    // Nobody can know its correlation-id yet, and if somebody did:
+    let guess = client.engine.calls.correlation_id(second);
     let properties = BasicProperties { correlation_id: Some(guess), ..BasicProperties::default() };
     client.delivers(SHARED, "shared", &properties, "guessed");
     client.broker_sends_at_once(message(SHARED, no_route("queue"), &properties, b"guessed"));

@@ -20,7 +20,7 @@ fn a_request_has_what_makes_it_one_and_nothing_more() {
             immediate: false,
         }
     );
-    let id = Some(short("0000000000c0ffee-0000000000000000"));
+    let id = Some(short(FIRST_ID));
     assert_eq!(
         properties,
         BasicProperties {
@@ -76,7 +76,7 @@ fn what_the_user_chose_stays() {
     client.request(Outgoing { properties: chosen.clone(), ..to("queue") }, TIMEOUT);
     let Published { properties, .. } = client.published(SHARED);
     let added = BasicProperties {
-        correlation_id: Some(short("0000000000c0ffee-0000000000000000")),
+        correlation_id: Some(short(FIRST_ID)),
         reply_to: Some(short("amq.rabbitmq.reply-to")),
         ..chosen
     };
@@ -94,7 +94,7 @@ fn what_leads_the_reply_back_is_not_for_the_user_to_choose() {
     client.request(Outgoing { properties: chosen, ..to("queue") }, TIMEOUT);
     let Published { properties, .. } = client.published(SHARED);
     assert_eq!(properties.reply_to.unwrap(), "amq.rabbitmq.reply-to");
-    assert_eq!(properties.correlation_id.unwrap(), "0000000000c0ffee-0000000000000000");
+    assert_eq!(properties.correlation_id.unwrap(), FIRST_ID);
 }
 
 #[track_caller]

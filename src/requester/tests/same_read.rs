@@ -46,7 +46,7 @@ fn the_end_of_an_alarm_and_of_the_connection() {
 /// The user has to learn why, and not that "the connection is not open".
 #[test]
 fn the_beginning_and_the_end_of_a_connection() {
-    let mut client = Client::greeted(|now| Requester::new(config(), MAX_BODY_SIZE, PREFIX, now));
+    let mut client = Client::greeted(|now| Requester::new(config(), MAX_BODY_SIZE, SECRET, now));
     let close = connection_close(ReplyCode::CONNECTION_FORCED, "CONNECTION_FORCED");
     client.shake_hands_and(RABBITMQ, [on(0, close)]);
     let ended = client.engine.ended();

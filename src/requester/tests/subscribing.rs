@@ -31,7 +31,7 @@ fn the_client_subscribes_before_it_does_anything_else() {
 
 #[test]
 fn requests_made_too_early_wait_and_go_on_the_channel_of_the_subscription() {
-    let mut client = Client::greeted(|now| Requester::new(config(), MAX_BODY_SIZE, PREFIX, now));
+    let mut client = Client::greeted(|now| Requester::new(config(), MAX_BODY_SIZE, SECRET, now));
     let first = client.request(to("first"), TIMEOUT);
     client.engine_is_silent();
     client.shake_hands(RABBITMQ);
@@ -114,7 +114,7 @@ fn a_refused_channel_ends_the_session() {
 
 #[test]
 fn a_broker_without_direct_reply_to_is_of_no_use() {
-    let mut client = Client::greeted(|now| Requester::new(config(), MAX_BODY_SIZE, PREFIX, now));
+    let mut client = Client::greeted(|now| Requester::new(config(), MAX_BODY_SIZE, SECRET, now));
     let id = client.request(to("queue"), TIMEOUT);
     client.shake_hands(Broker { direct_reply_to: false, ..RABBITMQ });
     client.engine_says_goodbye();

@@ -73,7 +73,7 @@ fn on_a_channel_of_its_own_it_ends_the_call_whatever_it_says() {
 fn a_reply_too_large_ends_its_call() {
     let config = Config { max_body_size: 4, ..config() };
     let mut client =
-        Client::open(RABBITMQ, |now| Requester::new(config, MAX_BODY_SIZE, PREFIX, now));
+        Client::open(RABBITMQ, |now| Requester::new(config, MAX_BODY_SIZE, SECRET, now));
     client.subscribe(SHARED, "shared");
     for (body, error) in [("fits", None), ("large", Some((5, 4)))] {
         let (id, request) = client.call("queue");

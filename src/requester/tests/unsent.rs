@@ -57,7 +57,7 @@ fn a_connection_lost_before_the_request_leaves_the_buffer() {
 #[test]
 fn a_broker_taken_for_dead_before_the_request_leaves_the_buffer() {
     let config = crate::connection::Config::default();
-    let mut client = Client::greeted(|now| Requester::new(config, MAX_BODY_SIZE, PREFIX, now));
+    let mut client = Client::greeted(|now| Requester::new(config, MAX_BODY_SIZE, SECRET, now));
     client.shake_hands(Broker { heartbeat: 10, ..RABBITMQ });
     client.subscribe(SHARED, "shared");
     let id = client.request(to("queue"), TIMEOUT);
