@@ -119,8 +119,9 @@ impl Server {
             return result;
         }
         let handlers = self.stats().running;
-        self.running.tasks().abort_all();
+        // In this order: none is begun behind the last that is aborted.
         self.shared.command(Responder::close);
+        self.running.tasks().abort_all();
         self.stopped().await?;
         Err(SessionError::HandlersAborted { handlers })
     }

@@ -48,6 +48,8 @@ struct Run {
     deliveries: u64,
     /// The channels, each with how many have had its number.
     channels: BTreeMap<u16, u32>,
+    /// Its user has closed it: nobody could answer what comes now.
+    closed: bool,
     /// The broker has said what the script made up: delivery tags may stand twice.
     lies: bool,
     /// Deliveries that were acknowledged or rejected, on which channel.
@@ -82,6 +84,7 @@ impl Run {
             asked: Vec::new(),
             deliveries: 0,
             channels: BTreeMap::new(),
+            closed: false,
             lies: false,
             settled: BTreeSet::new(),
             at_work: Vec::new(),
@@ -132,7 +135,10 @@ impl Run {
                 _ => self.broker_sends(&peer::handshake(4096, 5, 10)),
             },
             _ => match script.small() % 4 {
-                0 => self.engine.close(self.now),
+                0 => {
+                    self.closed = true;
+                    self.engine.close(self.now);
+                }
                 _ => self.engine.shutdown(self.now),
             },
         }
@@ -251,6 +257,7 @@ impl Run {
         self.engine.take_wakers(&mut wake);
         wake.into_iter().for_each(Waker::wake);
         while let Some(Arrived { queue, request, pending }) = self.engine.poll_work() {
+            assert!(!self.closed, "a request to work on after the close");
             let correlation_id = request.properties.correlation_id;
             self.at_work.push((queue, pending, correlation_id));
         }

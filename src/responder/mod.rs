@@ -135,6 +135,8 @@ impl Responder {
     /// Ends at once, in good order for the connection. Unanswered requests go back to their queues.
     pub fn close(&mut self, now: Instant) {
         self.draining = true;
+        // Nobody could answer them any more.
+        self.arrived.clear();
         self.connection.close(now);
         self.process(now);
     }

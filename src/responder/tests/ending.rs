@@ -2,6 +2,21 @@
 
 use super::*;
 
+/// The one that runs may end, and its answer is not sent; those that wait go to another server.
+#[test]
+fn no_request_is_taken_after_a_close() {
+    let options = QueueOptions { prefetch: 1, ..queue("1") };
+    let mut server = Server::serving_from(RABBITMQ, &[options]);
+    let pending = server.asked(1, 1);
+    server.delivers(1, 2, &asking(), "waits");
+    server.has_no_request();
+    let now = server.now();
+    server.engine.close(now);
+    server.answer(pending, reply("too late"));
+    server.has_no_request();
+    server.engine_says_goodbye();
+}
+
 #[test]
 fn close_does_not_wait_for_running_requests() {
     let mut server = Server::serving(1);
