@@ -223,7 +223,7 @@ fn a_call_on_its_own_channel_waits_with_its_consumer() {
 fn the_end_of_an_alarm_costs_nothing_where_nothing_waits() {
     let mut client = Client::ready();
     let calls: Vec<_> = (2..100).map(|channel| client.call_apart("queue", channel)).collect();
-    let mut allocations = |client: &mut Client| {
+    let allocations = |client: &mut Client| {
         allocation_counter::measure(|| {
             client.blocks();
             client.unblocks();
