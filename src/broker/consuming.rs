@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 
 use leveret_codec::{ReplyCode, ShortStr, basic};
 
@@ -44,7 +45,8 @@ impl Node {
         };
         let described = queue_in(&self.host_name(id), &name);
         let queue = self.existing(id, &name)?;
-        let taken = queue.consumers.iter().any(|consumer| consumer.exclusive);
+        // An exclusive one is the only one.
+        let taken = queue.consumers.front().is_some_and(|consumer| consumer.exclusive);
         if taken || (consume.exclusive && !queue.consumers.is_empty()) {
             let text = format!("{described} in exclusive use");
             return Err(Raise::channel(ReplyCode::ACCESS_REFUSED, text));
@@ -86,8 +88,7 @@ impl Node {
         self.answer(id, number, cancel.nowait, basic::CancelOk { consumer_tag: tag })
     }
 
-    /// A queue that deletes itself goes with its last consumer.
-    pub(super) fn remove_consumer(
+    fn remove_consumer(
         &mut self,
         host: &str,
         name: &ShortStr,
@@ -96,8 +97,19 @@ impl Node {
         tag: &ShortStr,
         now: Instant,
     ) {
+        self.remove_consumers(host, name, now, |consumer| consumer.is(id, number, tag));
+    }
+
+    /// A queue that deletes itself goes with its last consumer.
+    pub(super) fn remove_consumers(
+        &mut self,
+        host: &str,
+        name: &ShortStr,
+        now: Instant,
+        goes: impl Fn(&Consumer) -> bool,
+    ) {
         let Some(queue) = self.queue_mut(host, name) else { return };
-        queue.consumers.retain(|consumer| !consumer.is(id, number, tag));
+        queue.consumers.retain(|consumer| !goes(consumer));
         queue.use_now(now);
         if queue.auto_delete && queue.consumers.is_empty() {
             self.delete_queue(host, name);
@@ -241,8 +253,11 @@ impl Node {
         if !known && (delivery_tag, multiple) != (0, true) {
             return Err(Raise::precondition(format!("unknown delivery tag {delivery_tag}")));
         }
-        let settled: Vec<Unacknowledged> =
+        let mut settled: Vec<Unacknowledged> =
             tags.iter().filter_map(|tag| channel.unacknowledged.remove(tag)).collect();
+        if fate == Fate::Requeued {
+            settled.sort_unstable_by_key(|delivery| Reverse(delivery.message.position));
+        }
         let mut queues: Vec<ShortStr> = Vec::new();
         for Unacknowledged { queue, incarnation, consumer_tag, message } in settled {
             let found = self.queue_mut(&host, &queue);

@@ -1,10 +1,14 @@
 //! How channels and connections end, and what they give back.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 
 use leveret_codec::{ShortStr, channel as channel_method, connection as method};
 
+use super::channel::Unacknowledged;
 use super::node::{Node, SessionId};
+use super::queue::Consumer;
 use super::raise::{Raise, Raised, reply_text};
 use super::session::State;
 use crate::Instant;
@@ -74,22 +78,29 @@ impl Node {
         self.release_channels(id, now, &[number]);
     }
 
-    /// First all consumers go, so that none of them gets what comes back then.
+    /// First all consumers go, so that none of them gets what comes back then. The numbers are in
+    /// their order.
     fn release_channels(&mut self, id: SessionId, now: Instant, numbers: &[u16]) {
         let host = self.host_name(id);
         let mut unacknowledged = Vec::new();
+        let mut consumed = BTreeSet::new();
         for number in numbers {
             let Ok(channel) = self.channel(id, *number) else { continue };
             let reply_consumer = channel.reply_consumer.take();
-            let consumers = core::mem::take(&mut channel.consumers);
+            consumed.extend(core::mem::take(&mut channel.consumers).into_values());
             unacknowledged.extend(core::mem::take(&mut channel.unacknowledged).into_values());
             if let Some(consumer) = reply_consumer {
                 self.addresses.remove(&consumer.address);
             }
-            for (tag, queue) in consumers {
-                self.remove_consumer(&host, &queue, id, *number, &tag, now);
-            }
         }
+        let goes = |consumer: &Consumer| {
+            consumer.session == id && numbers.binary_search(&consumer.channel).is_ok()
+        };
+        for queue in &consumed {
+            self.remove_consumers(&host, queue, now, goes);
+        }
+        unacknowledged
+            .sort_unstable_by_key(|delivery: &Unacknowledged| Reverse(delivery.message.position));
         let mut queues: Vec<ShortStr> = Vec::new();
         for delivery in unacknowledged {
             let queue = self.queue_mut(&host, &delivery.queue);

@@ -210,9 +210,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Port<S> {
             acted = true;
         }
         acted |= node.notice(self.id);
+        let was_read = node.is_reading(self.id);
         if self.output.is_empty() {
             node.poll_transmit(self.id, &mut self.output);
         }
+        // It has just begun to be read again, and nothing has asked its socket yet.
+        acted |= !was_read && node.is_reading(self.id);
         if !self.introduced
             && let Some((user, virtual_host)) = node.guest(self.id)
         {
@@ -255,7 +258,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Port<S> {
         while !self.output.is_empty() {
             match Pin::new(&mut self.stream).poll_write(context, &self.output) {
                 Poll::Pending => return progress,
-                Poll::Ready(Ok(length)) if length > 0 => self.output.advance(length),
+                Poll::Ready(Ok(length)) if length > 0 => {
+                    self.output.advance(length);
+                    self.shared.lock().node.has_read(self.id);
+                }
                 Poll::Ready(_) => {
                     self.output.clear();
                     self.shared.with(|node, now| node.handle_eof(self.id, now));

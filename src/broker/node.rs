@@ -236,6 +236,14 @@ impl Node {
         })
     }
 
+    /// The client has read on. While it leaves so much unread that it is not read itself, this is its
+    /// sign of life.
+    pub(super) fn has_read(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.get_mut(&id).filter(|session| session.is_deaf()) {
+            session.heartbeat.received();
+        }
+    }
+
     /// Whether the transport is to be read: not while its client is blocked by an alarm, nor while
     /// it leaves too much unread itself.
     pub fn is_reading(&self, id: SessionId) -> bool {

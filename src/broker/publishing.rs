@@ -1,6 +1,7 @@
 //! `basic.publish`: checks in RabbitMQ's order, routing, returns and confirms; and the methods of
 //! a channel as a whole.
 
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -244,13 +245,14 @@ pub(super) fn is_exchange(name: &ShortStr) -> bool {
 /// The routing key, and what `CC` and `BCC` name; `BCC` is not delivered.
 fn targets(routing_key: &ShortStr, properties: &mut BasicProperties) -> Vec<ShortStr> {
     let mut targets = alloc::vec![routing_key.clone()];
+    let mut known = BTreeSet::from([routing_key.clone()]);
     for header in ["CC", "BCC"] {
         let value = properties.headers.as_ref().and_then(|headers| headers.get(header));
         let Some(FieldValue::Array(names)) = value else { continue };
         for name in names.iter() {
             if let FieldValue::LongStr(name) = name
                 && let Ok(name) = ShortStr::new(name.into_bytes())
-                && !targets.contains(&name)
+                && known.insert(name.clone())
             {
                 targets.push(name);
             }

@@ -138,7 +138,8 @@ impl Queue {
         self.ready.front()?.expires
     }
 
-    /// Puts a message back where it was.
+    /// Puts a message back where it was. Of many the last in the row comes first: each then finds its
+    /// place in front.
     pub(super) fn put_back(&mut self, mut message: Message) {
         message.redelivered = true;
         let place = self.ready.partition_point(|other| other.position < message.position);
@@ -161,6 +162,9 @@ impl Queue {
         &mut self,
         takes: impl Fn(&Consumer) -> bool,
     ) -> Option<(&mut Consumer, Message)> {
+        if self.ready.is_empty() {
+            return None;
+        }
         let may = |consumer: &Consumer| consumer.has_room() && takes(consumer);
         let free = self.consumers.iter().filter(|consumer| may(consumer));
         let highest = free.map(|consumer| consumer.priority).max()?;

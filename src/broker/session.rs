@@ -145,8 +145,8 @@ impl Session {
         settings: &Settings,
         input: &mut BytesMut,
     ) -> Raised<Option<Command>> {
-        if self.state == State::ExpectHeader {
-            return self.protocol_header(settings, input);
+        if self.state == State::ExpectHeader && !self.protocol_header(settings, input)? {
+            return Ok(None);
         }
         loop {
             let max_payload = match self.state {
@@ -165,20 +165,17 @@ impl Session {
         }
     }
 
-    fn protocol_header(
-        &mut self,
-        settings: &Settings,
-        input: &mut BytesMut,
-    ) -> Raised<Option<Command>> {
+    /// Whether it is there, as a whole.
+    fn protocol_header(&mut self, settings: &Settings, input: &mut BytesMut) -> Raised<bool> {
         if input.len() < 8 {
-            return Ok(None);
+            return Ok(false);
         }
         let octets = input.split_to(8);
         match ProtocolHeader::decode(&octets) {
             Some(ProtocolHeader::AMQP_0_9_1 | ProtocolHeader { version: [1, 1, 0, 9] }) => {
                 self.state = State::ExpectStartOk;
                 self.send(0, settings.start());
-                Ok(None)
+                Ok(true)
             }
             other => {
                 let version = other.map_or([3, 1, 0, 0], |header| header.version);
