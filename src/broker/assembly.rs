@@ -43,7 +43,8 @@ impl Assembly {
             (Self::Method, FrameKind::Method) => {
                 let method = decode_method(payload)?;
                 if method.carries_content() {
-                    *self = Self::Header(method);
+                    // It waits for its content, and must not keep the read buffer meanwhile.
+                    *self = Self::Header(decode_method(&Bytes::copy_from_slice(payload))?);
                     return Ok(None);
                 }
                 Ok(Some((method, None)))

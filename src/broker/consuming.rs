@@ -41,7 +41,7 @@ impl Node {
         self.permit_queue(id, Act::Read, &name)?;
         let tag = match consume.consumer_tag {
             tag if tag.is_empty() => self.random.name("amq.ctag-"),
-            tag => tag,
+            tag => tag.detached(),
         };
         let described = queue_in(&self.host_name(id), &name);
         let queue = self.existing(id, &name)?;
@@ -182,7 +182,7 @@ impl Node {
         };
         let content = message.content.clone();
         if !no_ack {
-            let queue = queue.clone();
+            let queue = queue.detached();
             let unacknowledged = Unacknowledged { queue, incarnation, consumer_tag, message };
             channel.unacknowledged.insert(delivery_tag, unacknowledged);
         }

@@ -62,7 +62,7 @@ impl Node {
         // What has only ever expired on its way turns in a circle if it comes back, and is dropped.
         match death {
             Death::Rejected => message.died_in.clear(),
-            Death::Expired => message.died_in.push(name.clone()),
+            Death::Expired => message.died_in.push(name.detached()),
         }
         if !message.died_in.contains(&target) {
             let host = host.to_string();

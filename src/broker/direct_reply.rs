@@ -72,7 +72,7 @@ impl Node {
             return Err(Raise::connection(ReplyCode::NOT_ALLOWED, text));
         }
         let serial = channel.serial;
-        let tag = if tag.is_empty() { self.random.name("amq.ctag-") } else { tag };
+        let tag = if tag.is_empty() { self.random.name("amq.ctag-") } else { tag.detached() };
         let address = self.new_address(serial);
         self.addresses.insert(address.clone(), (id, number));
         self.channel(id, number)?.reply_consumer =

@@ -107,7 +107,7 @@ impl Node {
                 );
                 queue.incarnation = self.queues_made;
                 if let Some(host) = self.hosts.get_mut(&host) {
-                    host.queues.insert(name.detached(), queue);
+                    host.queues.insert(name.clone(), queue);
                 }
             }
         }
@@ -253,10 +253,11 @@ fn locked(described: &str) -> Raise {
     )
 }
 
-/// RabbitMQ takes carriage returns and line feeds out of names.
+/// RabbitMQ takes carriage returns and line feeds out of names. They are kept, and the buffer that
+/// they came in must not be.
 fn strip_line_ends(name: &ShortStr) -> ShortStr {
     if !name.as_bytes().iter().any(|octet| matches!(octet, b'\r' | b'\n')) {
-        return name.clone();
+        return name.detached();
     }
     let kept = name.as_bytes().iter().copied().filter(|octet| !matches!(octet, b'\r' | b'\n'));
     ShortStr::new(kept.collect::<Vec<_>>()).unwrap_or_default()

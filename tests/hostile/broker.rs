@@ -4,7 +4,9 @@
 mod floods;
 mod frames;
 mod handshake;
+mod keeping;
 mod messages;
+mod rogue;
 mod tables;
 
 use std::fmt;
