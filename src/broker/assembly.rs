@@ -25,7 +25,8 @@ pub(super) enum Assembly {
         /// Without the body.
         content: Content,
         missing: u64,
-        body: BytesMut,
+        /// None of one that is refused in the end, or has none.
+        body: Option<BytesMut>,
     },
 }
 
@@ -65,13 +66,16 @@ impl Assembly {
                         let text = "content body frame exceeds remaining content size";
                         return Err(within(&method, ReplyCode::FRAME_ERROR, text));
                     }
-                    // Up to 4.2.5 such a body never ends. What comes is not kept.
-                    None => u64::MAX,
-                    Some(missing) => {
-                        body.extend_from_slice(payload);
-                        missing
+                    // Up to 4.2.5 such a body never ends.
+                    None => {
+                        body = None;
+                        u64::MAX
                     }
+                    Some(missing) => missing,
                 };
+                if let Some(body) = &mut body {
+                    body.extend_from_slice(payload);
+                }
                 Ok(self.advance(method, content, missing, body))
             }
             (Self::Body { method, .. }, _) => Err(within(
@@ -109,8 +113,9 @@ impl Assembly {
             );
             return Err(within(&method, ReplyCode::FRAME_ERROR, &text));
         }
-        let content = Content { properties, deep_headers, body: Bytes::new() };
-        Ok(self.advance(method, content, body_size, BytesMut::new()))
+        let content = Content { properties, deep_headers, body: Bytes::new(), body_size };
+        let body = (body_size <= settings.max_message_size).then(BytesMut::new);
+        Ok(self.advance(method, content, body_size, body))
     }
 
     fn advance(
@@ -118,13 +123,14 @@ impl Assembly {
         method: Method,
         content: Content,
         missing: u64,
-        body: BytesMut,
+        body: Option<BytesMut>,
     ) -> Option<Whole> {
         if missing > 0 {
             *self = Self::Body { method, content, missing, body };
             return None;
         }
-        Some((method, Some(Content { body: body.freeze(), ..content })))
+        let body = body.unwrap_or_default().freeze();
+        Some((method, Some(Content { body, ..content })))
     }
 }
 

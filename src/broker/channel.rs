@@ -16,6 +16,8 @@ pub(super) struct Content {
     /// The headers, where they are too deep to be among the properties.
     pub(super) deep_headers: Option<Bytes>,
     pub(super) body: Bytes,
+    /// The size that was announced: one that is too large is not kept.
+    pub(super) body_size: u64,
 }
 
 /// A message in a queue, or on its way.
@@ -37,7 +39,7 @@ impl Message {
     /// What it takes to keep, roughly.
     pub(super) fn octets(&self) -> usize {
         const EACH: usize = 512;
-        let Content { properties, deep_headers, body } = &self.content;
+        let Content { properties, deep_headers, body, .. } = &self.content;
         let headers = properties.headers.as_ref().map_or(0, FieldTable::encoded_len);
         let deep = deep_headers.as_ref().map_or(0, Bytes::len);
         [headers, deep, EACH].into_iter().fold(body.len(), usize::saturating_add)

@@ -97,8 +97,8 @@ impl Node {
         if publish.immediate {
             return Err(not_implemented("immediate=true"));
         }
-        let (size, limit) = (content.body.len(), self.settings.max_message_size);
-        if u64::try_from(size).unwrap_or(u64::MAX) > limit {
+        let (size, limit) = (content.body_size, self.settings.max_message_size);
+        if size > limit {
             return Err(Raise::precondition(format!(
                 "message size {size} is larger than configured max size {limit}"
             )));

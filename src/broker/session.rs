@@ -113,7 +113,7 @@ impl Session {
         content: &Content,
     ) {
         self.send(channel, method);
-        let Content { properties, deep_headers, body } = content;
+        let Content { properties, deep_headers, body, .. } = content;
         let body_size = u64::try_from(body.len()).unwrap_or(u64::MAX);
         let header = ContentHeader { body_size, properties: properties.clone() };
         match deep_headers {

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use leveret::broker::Version;
-use leveret::{LongStr, ShortStr};
-use leveret_codec::{Secret, basic, channel, connection, queue};
+use leveret::{LongStr, ReplyCode, ShortStr};
+use leveret_codec::{Frame, Method, Secret, basic, channel, connection, queue};
 
 use super::rogue::{QUEUE, Rogue, message};
 use crate::arena::{Outcome, attack_within};
-use crate::octets::method;
+use crate::octets::{body, frames, header, method};
 
 /// Of processor time, for what the attacker sends.
 const SECONDS: Duration = Duration::from_secs(2);
@@ -88,4 +88,50 @@ fn in_large_buffers(name: &str, say: impl Fn(u16) -> Vec<u8>) {
         rogue.count();
         Outcome::served()
     });
+}
+
+// ---------------------------------------------------------------------- bodies
+
+/// Up to 4.2.5 such a body is waited for without end.
+#[test]
+fn a_body_that_goes_on_beyond_its_end() {
+    for version in [Version::V3_10, Version::V4_0] {
+        attack_within(SECONDS, "100 MB of body beyond its end", "broker", async {
+            let mut rogue = Rogue::new(version);
+            rogue.say(&frames([publish(), header(1, 1)]));
+            say_body(&mut rogue, 1000);
+            Outcome::said("(waits)")
+        });
+    }
+}
+
+#[test]
+fn a_body_that_is_refused_in_the_end() {
+    for version in [Version::V3_10, Version::V4_0, Version::V4_3] {
+        attack_within(SECONDS, "a body of 200 MB", "broker", async {
+            let mut rogue = Rogue::new(version);
+            rogue.say(&frames([publish(), header(1, 200_000_000)]));
+            say_body(&mut rogue, 2000);
+            let heard = rogue.hear_frames();
+            let [Frame::Method { method: Method::ChannelClose(close), .. }] = &*heard else {
+                panic!("{heard:?}")
+            };
+            let text = close.reply_text.to_string();
+            assert_eq!(close.reply_code, ReplyCode::PRECONDITION_FAILED);
+            assert!(text.contains("message size 200000000 is larger than"), "{text}");
+            Outcome::told(close.reply_code, text)
+        });
+    }
+}
+
+fn publish() -> Frame {
+    Frame::method(1, basic::Publish { routing_key: QUEUE, ..Default::default() })
+}
+
+/// So many times 100,000 octets.
+fn say_body(rogue: &mut Rogue, pieces: usize) {
+    let piece = frames([body(1, &[0; 100_000])]);
+    for _ in 0..pieces {
+        rogue.say(&piece);
+    }
 }
