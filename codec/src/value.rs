@@ -188,6 +188,24 @@ impl FieldArray {
         Self { values: Bytes::new(), levels: 0 }
     }
 
+    /// An array of these values. For many values this is faster than to [`push`](Self::push) them,
+    /// each of which makes an array anew.
+    ///
+    /// # Errors
+    /// [`TableError`] if a value is too deep, or all together too long ([`LongStr::MAX_LEN`] octets).
+    pub fn try_from_iter(values: impl IntoIterator<Item = FieldValue>) -> Result<Self, TableError> {
+        let mut octets = BytesMut::new();
+        let mut levels = 0;
+        for value in values {
+            levels = value.depth().max(levels);
+            write_value(&value, &mut octets);
+        }
+        if levels >= FieldTable::MAX_DEPTH {
+            return Err(TableError::TooDeep);
+        }
+        Ok(Self { values: LongStr::new(octets)?.into_bytes(), levels })
+    }
+
     /// Puts a value at the end.
     ///
     /// # Errors

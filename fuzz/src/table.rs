@@ -62,6 +62,9 @@ fn survives(table: FieldTable) {
 }
 
 fn change(table: FieldTable) {
+    let again = FieldTable::try_from_iter(table.iter()).expect("they were in a table");
+    assert_eq!(again.iter().count(), table.iter().count());
+    assert_eq!(FieldTable::from_fields(again.clone().into_fields()), Ok(again));
     let mut changed = table.clone();
     changed.insert("added by the test", 7).expect("it is neither deep nor long");
     assert_eq!(changed.get("added by the test"), Some(FieldValue::I32(7)));

@@ -1,6 +1,6 @@
 //! Tables as values: insert, replace, look up, pass on.
 
-use leveret_codec::{FieldArray, FieldTable, FieldValue, LongStr, TableError};
+use leveret_codec::{FieldArray, FieldTable, FieldValue, LongStr, ShortStr, TableError};
 
 use super::{decode, encode, octets};
 
@@ -21,6 +21,31 @@ fn insert_replaces_every_field_of_that_name() {
 
     table.insert("a", 3u8).unwrap();
     assert_eq!(encode(&table), octets("01'b' 'V' | 01'a' 'B' 03"));
+}
+
+#[test]
+fn a_table_made_at_once_keeps_every_field_in_order() {
+    let decoded = decode(&octets("01'b' 'V' | 01'a' 'B' 01 | 01'b' 'A' 00000001 'V'")).unwrap();
+    let made = FieldTable::try_from_iter(decoded.iter()).unwrap();
+    assert_eq!((encode(&made), &made), (encode(&decoded), &decoded));
+    let Some((_, FieldValue::Array(values))) = decoded.iter().last() else { panic!("an array") };
+    assert_eq!(FieldArray::try_from_iter(values.iter()), Ok(values));
+}
+
+#[test]
+fn what_is_made_at_once_nests_no_deeper_than_other_tables() {
+    let mut deepest = FieldTable::new();
+    for _ in 1..FieldTable::MAX_DEPTH {
+        let mut outer = FieldTable::new();
+        outer.insert("t", deepest).unwrap();
+        deepest = outer;
+    }
+    let name = ShortStr::from_static("t");
+    let deeper = FieldTable::try_from_iter([(name, FieldValue::Table(deepest.clone()))]);
+    assert_eq!(deeper, Err(TableError::TooDeep));
+    let deeper = FieldArray::try_from_iter([FieldValue::Table(deepest.clone())]);
+    assert_eq!(deeper, Err(TableError::TooDeep));
+    assert_eq!(FieldTable::try_from_iter(deepest.iter()), Ok(deepest));
 }
 
 /// How a table came to be is no part of its value.
