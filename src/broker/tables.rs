@@ -1,5 +1,6 @@
 //! Field tables as RabbitMQ takes them and passes them on.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use leveret_codec::{FieldArray, FieldTable, FieldValue, Method};
@@ -34,29 +35,28 @@ pub(super) fn arguments(method: &Method) -> Option<&FieldTable> {
     }
 }
 
-/// The table written anew, each type with the octet that RabbitMQ has for it.
+/// The table written anew, each type with the octet that RabbitMQ has for it. Of several fields of
+/// one name the last is kept.
 pub(super) fn rewritten(table: &FieldTable, sorted: bool) -> FieldTable {
     let mut fields: Vec<_> = table.iter().collect();
+    fields.reverse();
+    let mut known = BTreeSet::new();
+    fields.retain(|(name, _)| known.insert(name.clone()));
+    fields.reverse();
     if sorted {
-        fields.sort_by(|(a, _), (b, _)| a.cmp(b));
+        fields.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
     }
-    let mut new = FieldTable::new();
-    for (name, value) in fields {
-        // What was a table's can be a table's again.
-        let _ = new.insert(name.into_bytes(), rewritten_value(value, sorted));
-    }
-    new
+    let fields = fields.into_iter().map(|(name, value)| (name, rewritten_value(value, sorted)));
+    // What was a table's can be a table's again.
+    FieldTable::try_from_iter(fields).unwrap_or_default()
 }
 
 fn rewritten_value(value: FieldValue, sorted: bool) -> FieldValue {
     match value {
         FieldValue::Table(table) => FieldValue::Table(rewritten(&table, sorted)),
         FieldValue::Array(array) => {
-            let mut new = FieldArray::new();
-            for value in array.iter() {
-                let _ = new.push(rewritten_value(value, sorted));
-            }
-            FieldValue::Array(new)
+            let values = array.iter().map(|value| rewritten_value(value, sorted));
+            FieldValue::Array(FieldArray::try_from_iter(values).unwrap_or_default())
         }
         other => other,
     }

@@ -3,6 +3,7 @@
 
 mod floods;
 mod frames;
+mod growth;
 mod handshake;
 mod keeping;
 mod messages;

@@ -57,6 +57,10 @@ impl Rogue {
         std::iter::from_fn(next).collect()
     }
 
+    pub(super) fn hang_up(&mut self) {
+        self.node.forget(self.id, Instant::default());
+    }
+
     /// What the queue holds: messages and consumers. The broker is in its senses if it can tell.
     pub(super) fn count(&mut self) -> (u32, u32) {
         self.hear();
