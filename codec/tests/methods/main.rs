@@ -31,8 +31,8 @@ fn every_method_encodes_to_its_known_octets() {
 fn every_method_that_the_decoder_knows_has_a_known_answer() {
     let decoder_knows = |&(class, method): &(u16, u16)| !matches!(decode(ids(class, method)), Err(error) if *error.problem() == Problem::UnknownMethod { class, method });
     // Miri takes a hundred times as long for each.
-    let step = if cfg!(miri) { 5 } else { 1 };
-    let known = (0..256)
+    let (classes, step) = if cfg!(miri) { (90, 5) } else { (256, 1) };
+    let known = (0..classes)
         .step_by(step)
         .flat_map(|class| (0..256).map(move |method| (class, method)))
         .filter(decoder_knows)
