@@ -8,6 +8,7 @@ mod larger;
 mod memory;
 mod observing;
 mod secrecy;
+mod slowness;
 
 use std::time::Duration;
 
