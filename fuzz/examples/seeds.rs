@@ -153,12 +153,39 @@ impl Seeds {
         let serve = [4, 4, 0, 0, 0, 4, 10, 12, 0, 0];
         let call = [4 | 1 << 6, 13, 0, 9 | 1 << 6, 0b0001_0110, 0, 0, 0, 2];
         let reply = [9, 0, 0, 0, 0, 1, 4, 16, 0];
+        self.dying_messages()?;
         for kind in 0..24 {
             for bits in [0x00, 0xff, 0x2c] {
                 let usual = [4, kind, bits, 0, 0];
                 let script =
                     [&[kind], &log_in[..], &serve, &call, &usual, &reply, &usual, &[12, 20]];
                 self.write("broker", &script.concat())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Messages that expire, are refused, and go to another queue; and headers without a bottom.
+    fn dying_messages(&self) -> io::Result<()> {
+        let queues = [3, 4, 4, 0x84, 4, 4, 0, 0, 0];
+        let publish = [9, 0x10, 0, 0, 0, 1];
+        let look = [12, 1, 4, 15, 0x10];
+        let refuse = [4, 15, 4, 4, 19, 0, 4, 15, 4, 4, 18, 0];
+        let deep = (0..40).fold(vec![1, b'a', b'V'], |inner, _| {
+            let length = u32::try_from(inner.len()).expect("a seed is short").to_be_bytes();
+            [&[1, b't', b'F'], &length[..], &inner].concat()
+        });
+        let length = u32::try_from(deep.len()).expect("a seed is short").to_be_bytes();
+        let properties = [&[0xa0, 0, 3, b'a', b'/', b'b'], &length[..], &deep].concat();
+        let unread = [step(15, &properties), vec![0, 4], b"body".to_vec()].concat();
+        for version in 0..3 {
+            for end in [&look[..], &refuse] {
+                for message in [&publish[..], &unread] {
+                    self.write(
+                        "broker",
+                        &[&[version], &queues[..], message, message, end, &look].concat(),
+                    )?;
+                }
             }
         }
         Ok(())

@@ -87,6 +87,7 @@ fn part_of(path: &Path) -> Option<(String, &'static str)> {
     let name = path.strip_prefix(workspace()).ok()?;
     let file = name.file_name()?.to_string_lossy();
     if name.starts_with("src/broker/script")
+        || name == Path::new("src/broker/script.rs")
         || WITH_IO.contains(&&*file) && name.starts_with("src/broker")
     {
         return None;
