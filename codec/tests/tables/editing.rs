@@ -73,30 +73,32 @@ fn names_hold_255_octets_and_no_more() {
 
 #[test]
 fn a_table_of_many_fields_keeps_them_all_in_order() {
-    let fields: Vec<u8> = (0..20_000u32)
+    // Miri takes a hundred times as long for each.
+    let count = if cfg!(miri) { 200 } else { 20_000u32 };
+    let fields: Vec<u8> = (0..count)
         .flat_map(|number| {
             [b"\x06", format!("{number:06}").as_bytes(), b"i", &number.to_be_bytes()].concat()
         })
         .collect();
     let table = decode(&fields).unwrap();
 
-    assert_eq!(table.encoded_len(), 20_000 * 12);
-    assert_eq!(table.iter().count(), 20_000);
+    assert_eq!(table.encoded_len(), fields.len());
+    assert_eq!(table.iter().count(), usize::try_from(count).unwrap());
     for (number, (name, value)) in (0..).zip(table.iter()) {
         assert_eq!(
             (name, value),
             (format!("{number:06}").try_into().unwrap(), FieldValue::U32(number))
         );
     }
-    assert_eq!(table.get("019999"), Some(FieldValue::U32(19_999)));
-    assert_eq!(table.get("020000"), None);
+    assert_eq!(table.get(&format!("{:06}", count - 1)), Some(FieldValue::U32(count - 1)));
+    assert_eq!(table.get(&format!("{count:06}")), None);
     assert_eq!(encode(&table), fields);
 }
 
 #[test]
 fn a_table_built_field_by_field_equals_its_decoded_self() {
     let mut table = FieldTable::new();
-    for number in 0..500i32 {
+    for number in 0..if cfg!(miri) { 50 } else { 500i32 } {
         table.insert(format!("field {number}"), number).unwrap();
     }
     assert_eq!(decode(&encode(&table)), Ok(table));
