@@ -11,29 +11,14 @@ use leveret_codec::{
 };
 
 use crate::emitted::Emitted;
-use crate::limits::holds_at_most;
 use crate::peer::{self, CONSUMER_TAG};
+use crate::scene::{START, Scene, next_timer, play};
 use crate::script::Script;
 
 /// Follows a script of what the clients, the clock and the operator do.
 pub fn check(octets: &[u8]) {
-    holds_at_most(BASE, FACTOR, || {
-        let mut script = Script::new(octets);
-        let mut run = Run::new(script.small());
-        while let Some(step) = script.step() {
-            run.step(step, &mut script);
-            run.look();
-        }
-        run.finish();
-        octets.len() + run.handed
-    });
+    play::<Run>(octets);
 }
-
-/// What a broker holds however little is said, and the checks around it.
-const BASE: u64 = 0x10_0000;
-
-/// The shortest step, a frame, can be a queue or a message.
-const FACTOR: u64 = 2000;
 
 const FRAME_MAX: u32 = 8192;
 
@@ -54,8 +39,13 @@ struct Client {
     delivery_tag: u64,
 }
 
-impl Run {
-    fn new(mode: u8) -> Self {
+impl Scene for Run {
+    const BASE: u64 = 0x10_0000;
+
+    /// The shortest step, a frame, can be a queue or a message.
+    const FACTOR: u64 = 2000;
+
+    fn begin(mode: u8) -> Self {
         let version = [Version::V3_10, Version::V4_0, Version::V4_3][usize::from(mode % 3)];
         let node = Broker::builder()
             .version(version)
@@ -63,7 +53,7 @@ impl Run {
             .max_message_size(0x2_0000)
             .tune(4, FRAME_MAX, 10)
             .without_io();
-        let now = Instant::from_start(Duration::from_secs(1000));
+        let now = START;
         Self { node, now, clients: [const { None }; 3], handed: 0 }
     }
 
@@ -99,6 +89,44 @@ impl Run {
         }
     }
 
+    /// What one client does shows on the others, and whoever was blocked is read again.
+    fn look(&mut self) {
+        for index in 0..self.clients.len() {
+            let Some(client) = &mut self.clients[index] else { continue };
+            if self.node.is_reading(client.id) && !client.input.is_empty() {
+                self.node.handle_input(client.id, self.now, &mut client.input);
+            }
+            let mut output = BytesMut::new();
+            self.node.poll_transmit(client.id, &mut output);
+            self.handed += output.len();
+            client.hear(output);
+            if self.node.is_finished(client.id) {
+                self.end(index, false);
+            }
+        }
+    }
+
+    /// When every client has gone, nothing of theirs is left to wait for.
+    fn finish(&mut self) {
+        for client in 0..self.clients.len() {
+            self.end(client, false);
+        }
+        self.node.clear_alarm();
+        for queue in ["first", "second"] {
+            self.node.delete_queues(&ShortStr::from_static(queue));
+        }
+        let hour = Duration::from_secs(3600);
+        self.wait(hour);
+        // What is left can only be queues that the script has made up, with times of their own.
+        assert!(self.node.poll_timeout().is_none_or(|due| due > self.now));
+    }
+
+    fn handed(&self) -> usize {
+        self.handed
+    }
+}
+
+impl Run {
     // ------------------------------------------------------------------ clients
 
     fn client(&mut self, client: usize) -> &mut Client {
@@ -266,14 +294,15 @@ impl Run {
     /// Time passes, and every timer in it goes off when it is due.
     fn wait(&mut self, duration: Duration) {
         let end = self.now.after(duration);
-        while let Some(due) = self.node.poll_timeout().filter(|due| *due <= end) {
-            self.now = self.now.max(due);
-            self.node.handle_timeout(self.now);
-            let next = self.node.poll_timeout();
-            assert!(next.is_none_or(|next| next > self.now), "a timer that would spin");
+        while next_timer(
+            &mut self.node,
+            &mut self.now,
+            end,
+            Node::poll_timeout,
+            Node::handle_timeout,
+        ) {
             self.look();
         }
-        self.now = end;
     }
 
     fn operate(&mut self, script: &mut Script<'_>) {
@@ -284,40 +313,6 @@ impl Run {
             2 => _ = self.node.cancel_consumers(&queue, self.now),
             _ => _ = self.node.delete_queues(&queue),
         }
-    }
-
-    // ------------------------------------------------------------------ what holds
-
-    /// What one client does shows on the others, and whoever was blocked is read again.
-    fn look(&mut self) {
-        for index in 0..self.clients.len() {
-            let Some(client) = &mut self.clients[index] else { continue };
-            if self.node.is_reading(client.id) && !client.input.is_empty() {
-                self.node.handle_input(client.id, self.now, &mut client.input);
-            }
-            let mut output = BytesMut::new();
-            self.node.poll_transmit(client.id, &mut output);
-            self.handed += output.len();
-            client.hear(output);
-            if self.node.is_finished(client.id) {
-                self.end(index, false);
-            }
-        }
-    }
-
-    /// When every client has gone, nothing of theirs is left to wait for.
-    fn finish(&mut self) {
-        for client in 0..self.clients.len() {
-            self.end(client, false);
-        }
-        self.node.clear_alarm();
-        for queue in ["first", "second"] {
-            self.node.delete_queues(&ShortStr::from_static(queue));
-        }
-        let hour = Duration::from_secs(3600);
-        self.wait(hour);
-        // What is left can only be queues that the script has made up, with times of their own.
-        assert!(self.node.poll_timeout().is_none_or(|due| due > self.now));
     }
 }
 

@@ -9,31 +9,15 @@ use leveret::{Instant, ShortStr};
 use leveret_codec::{BasicProperties, Frame, LongStr, Method, Secret, basic};
 
 use crate::emitted::Emitted;
-use crate::limits::holds_at_most;
 use crate::peer;
+use crate::scene::{START, Scene, next_timer, play};
 use crate::script::Script;
 
 /// Follows a script of what the peer, the clock and the user do.
 pub fn check(octets: &[u8]) {
-    holds_at_most(BASE, FACTOR, || {
-        let mut script = Script::new(octets);
-        let mut run = Run::new(script.small());
-        while let Some(step) = script.step() {
-            run.step(step, &mut script);
-            run.look();
-        }
-        run.finish();
-        octets.len() + run.handed
-    });
+    play::<Run>(octets);
 }
 
-/// What a connection holds however little is said, and the checks around it.
-const BASE: u64 = 0x4_0000;
-
-/// The shortest frame has 8 octets, and is an event until it is taken.
-const FACTOR: u64 = 100;
-
-/// Small, so that limits are met.
 fn config(mode: u8) -> Config {
     let username = LongStr::from_static("alice");
     let password = Secret(LongStr::from_static("open-sesame"));
@@ -44,11 +28,8 @@ fn config(mode: u8) -> Config {
             _ => Credentials::Plain { username, password },
         },
         connection_name: Some(LongStr::from_static("fuzzed")),
-        channel_max: 5,
-        frame_max: 4096,
-        max_body_size: 0x1_0000,
-        max_received_frame: 0x4000,
-        ..Config::default()
+        heartbeat: 60,
+        ..peer::config()
     }
 }
 
@@ -70,9 +51,14 @@ struct Run {
     ended: bool,
 }
 
-impl Run {
-    fn new(mode: u8) -> Self {
-        let now = Instant::from_start(Duration::from_secs(1000));
+impl Scene for Run {
+    const BASE: u64 = 0x4_0000;
+
+    /// The shortest frame has 8 octets, and is an event until it is taken.
+    const FACTOR: u64 = 100;
+
+    fn begin(mode: u8) -> Self {
+        let now = START;
         Self {
             connection: Connection::new(config(mode), now),
             now,
@@ -128,6 +114,46 @@ impl Run {
         }
     }
 
+    fn look(&mut self) {
+        let mut output = BytesMut::new();
+        self.connection.poll_transmit(self.now, &mut output);
+        assert_eq!(self.connection.transmit_len(), 0);
+        self.handed += output.len();
+        for frame in self.emitted.read(output, 4096 + 255) {
+            if let Frame::Method { channel, method } = frame {
+                self.asked.push((channel, method));
+            }
+        }
+        while let Some(event) = self.connection.poll_event() {
+            assert!(!self.ended, "after the end: {event:?}");
+            self.take(event);
+        }
+        assert_eq!(self.connection.is_finished(), self.connection.poll_timeout().is_none());
+        for channel in (0..8).filter(|channel| self.connection.may_publish(*channel)) {
+            assert!(self.connection.is_channel_open(channel), "content for a closed channel");
+        }
+    }
+
+    /// However it went, it ends, and says so once.
+    fn finish(&mut self) {
+        self.connection.handle_eof();
+        self.look();
+        assert!(self.ended && self.connection.is_finished());
+        self.wait(Duration::from_secs(1000));
+        self.peer_sends(b"more");
+        self.connection.handle_eof();
+        self.connection.close(self.now);
+        self.look();
+        assert_eq!(self.connection.open_channel(), Err(Misuse::NotOpen));
+        assert!(!format!("{:?}", self.connection).contains("open-sesame"));
+    }
+
+    fn handed(&self) -> usize {
+        self.handed
+    }
+}
+
+impl Run {
     // ------------------------------------------------------------------ the peer and the clock
 
     fn peer_sends(&mut self, octets: &[u8]) {
@@ -140,22 +166,20 @@ impl Run {
     }
 
     fn peer_answers(&mut self) {
-        let answers =
-            self.asked.drain(..).filter_map(|(channel, asked)| peer::answer(channel, &asked));
-        let octets = peer::encoded(answers);
+        let octets = peer::answers(&mut self.asked);
         self.peer_sends(&octets);
     }
 
     /// Time passes, and every timer in it goes off when it is due.
     fn wait(&mut self, duration: Duration) {
         let end = self.now.after(duration);
-        while let Some(due) = self.connection.poll_timeout().filter(|due| *due <= end) {
-            self.now = self.now.max(due);
-            self.connection.handle_timeout(self.now);
-            let next = self.connection.poll_timeout();
-            assert!(next.is_none_or(|next| next > self.now), "a timer that would spin");
-        }
-        self.now = end;
+        while next_timer(
+            &mut self.connection,
+            &mut self.now,
+            end,
+            Connection::poll_timeout,
+            Connection::handle_timeout,
+        ) {}
     }
 
     // ------------------------------------------------------------------ the user
@@ -213,26 +237,6 @@ impl Run {
 
     // ------------------------------------------------------------------ what holds
 
-    fn look(&mut self) {
-        let mut output = BytesMut::new();
-        self.connection.poll_transmit(self.now, &mut output);
-        assert_eq!(self.connection.transmit_len(), 0);
-        self.handed += output.len();
-        for frame in self.emitted.read(output, 4096 + 255) {
-            if let Frame::Method { channel, method } = frame {
-                self.asked.push((channel, method));
-            }
-        }
-        while let Some(event) = self.connection.poll_event() {
-            assert!(!self.ended, "after the end: {event:?}");
-            self.take(event);
-        }
-        assert_eq!(self.connection.is_finished(), self.connection.poll_timeout().is_none());
-        for channel in (0..8).filter(|channel| self.connection.may_publish(*channel)) {
-            assert!(self.connection.is_channel_open(channel), "content for a closed channel");
-        }
-    }
-
     fn take(&mut self, event: Event) {
         match event {
             Event::Opened => assert!(!core::mem::replace(&mut self.opened, true), "opened twice"),
@@ -260,19 +264,5 @@ impl Run {
             }
             _ => {}
         }
-    }
-
-    /// However it went, it ends, and says so once.
-    fn finish(&mut self) {
-        self.connection.handle_eof();
-        self.look();
-        assert!(self.ended && self.connection.is_finished());
-        self.wait(Duration::from_secs(1000));
-        self.peer_sends(b"more");
-        self.connection.handle_eof();
-        self.connection.close(self.now);
-        self.look();
-        assert_eq!(self.connection.open_channel(), Err(Misuse::NotOpen));
-        assert!(!format!("{:?}", self.connection).contains("open-sesame"));
     }
 }

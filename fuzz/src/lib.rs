@@ -35,6 +35,7 @@ pub mod uri;
 mod emitted;
 mod limits;
 mod peer;
+mod scene;
 mod script;
 
 /// What a target does with octets: it panics if something is wrong.

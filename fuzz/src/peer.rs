@@ -2,10 +2,23 @@
 //! itself would be at it for ever.
 
 use bytes::{BufMut, BytesMut};
+use leveret::connection::Config;
 use leveret_codec::{
     BasicProperties, ContentHeader, FieldTable, Frame, LongStr, Method, ShortStr, basic, channel,
     connection, queue,
 };
+
+/// Small, so that limits are met.
+pub(crate) fn config() -> Config {
+    Config {
+        channel_max: 5,
+        frame_max: 4096,
+        heartbeat: 10,
+        max_body_size: 0x1_0000,
+        max_received_frame: 0x4000,
+        ..Config::default()
+    }
+}
 
 /// The tag of every consumer.
 pub(crate) const CONSUMER_TAG: ShortStr = ShortStr::from_static("consumer");
@@ -45,6 +58,11 @@ pub(crate) fn nearby(mut frame: Frame) -> Frame {
         Frame::Heartbeat => {}
     }
     frame
+}
+
+/// What an honest broker answers to all that it was asked.
+pub(crate) fn answers(asked: &mut Vec<(u16, Method)>) -> BytesMut {
+    encoded(asked.drain(..).filter_map(|(channel, asked)| answer(channel, &asked)))
 }
 
 /// What an honest broker answers, if anything.

@@ -7,35 +7,19 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, BytesMut};
-use leveret::connection::Config;
 use leveret::requester::{CallId, Outgoing, Requester};
 use leveret::{BasicProperties, CallError, Engine, Instant, Outcome, ReplyCode, ShortStr};
 use leveret_codec::{Frame, Method, basic, channel, connection};
 
 use crate::emitted::Emitted;
-use crate::limits::holds_at_most;
 use crate::peer::{self, CONSUMER_TAG};
+use crate::scene::{START, Scene, next_timer, play};
 use crate::script::Script;
 
 /// Follows a script of what the broker, the clock and the callers do.
 pub fn check(octets: &[u8]) {
-    holds_at_most(BASE, FACTOR, || {
-        let mut script = Script::new(octets);
-        let mut run = Run::new(script.small());
-        while let Some(step) = script.step() {
-            run.step(step, &mut script);
-            run.look();
-        }
-        run.finish();
-        octets.len() + run.handed
-    });
+    play::<Run>(octets);
 }
-
-/// What an engine holds however little is said, and the checks around it.
-const BASE: u64 = 0x8_0000;
-
-/// The shortest step, a call, is a call, its model here, and its frames.
-const FACTOR: u64 = 2000;
 
 struct Run {
     engine: Requester,
@@ -79,19 +63,16 @@ impl Wake for Alarm {
     }
 }
 
-impl Run {
-    fn new(mode: u8) -> Self {
-        let now = Instant::from_start(Duration::from_secs(1000));
-        let config = Config {
-            channel_max: 5,
-            frame_max: 4096,
-            heartbeat: 10,
-            max_body_size: 0x1_0000,
-            max_received_frame: 0x4000,
-            ..Config::default()
-        };
+impl Scene for Run {
+    const BASE: u64 = 0x8_0000;
+
+    /// The shortest step, a call, is a call, its model here, and its frames.
+    const FACTOR: u64 = 2000;
+
+    fn begin(mode: u8) -> Self {
+        let now = START;
         let mut run = Self {
-            engine: Requester::new(config, 0x1000, 7, now),
+            engine: Requester::new(peer::config(), 0x1000, 7, now),
             now,
             input: BytesMut::new(),
             emitted: Emitted::of_client(),
@@ -143,6 +124,66 @@ impl Run {
         }
     }
 
+    fn look(&mut self) {
+        let mut output = BytesMut::new();
+        self.engine.poll_transmit(self.now, &mut output);
+        self.handed += output.len();
+        let mut frames = VecDeque::from(self.emitted.read(output, 4096 + 255));
+        while let Some(frame) = frames.pop_front() {
+            match frame {
+                Frame::Method { channel, method: Method::BasicPublish(method) } => {
+                    let Some(Frame::Header { header, .. }) = frames.pop_front() else {
+                        panic!("a request without its header")
+                    };
+                    let Some(Frame::Body { mut payload, .. }) = frames.pop_front() else {
+                        panic!("a request without its body")
+                    };
+                    let index = payload.get_u32() as usize;
+                    let written = core::mem::replace(&mut self.calls[index].written, true);
+                    assert!(!written, "call {index} is sent twice");
+                    let properties = header.properties;
+                    assert!(method.mandatory && properties.expiration.is_some());
+                    self.requests.push(Request { channel, method, properties });
+                }
+                Frame::Method { channel, method } => self.asked.push((channel, method)),
+                _ => {}
+            }
+        }
+        let mut wake = Vec::new();
+        self.engine.take_wakers(&mut wake);
+        wake.into_iter().for_each(Waker::wake);
+
+        let ended = self.engine.ended().is_some();
+        assert!(!self.closed || ended);
+        for index in 0..self.calls.len() {
+            let due = ended || self.calls[index].deadline < self.now;
+            assert!(!due || self.ask(index), "call {index} goes on");
+        }
+        let pending = self.calls.iter().filter(|call| !call.over).count();
+        let stats = self.engine.stats();
+        assert!(stats.pending <= pending && stats.waiting <= stats.pending, "{stats:?}");
+    }
+
+    /// However it went, it ends, and with it every call.
+    fn finish(&mut self) {
+        self.engine.handle_eof(self.now);
+        self.look();
+        assert!(self.engine.is_finished() && self.engine.ended().is_some());
+        assert!(self.engine.readiness().is_ready());
+        let stats = self.engine.stats();
+        let ended = stats.replies + stats.faults + stats.failures + stats.dropped;
+        assert_eq!((stats.pending, stats.waiting, ended), (0, 0, stats.calls), "{stats:?}");
+        assert_eq!(stats.calls, self.calls.len() as u64);
+        self.wait(Duration::from_secs(1000));
+        assert_eq!(self.engine.poll_timeout(), None, "nothing is left to wait for");
+    }
+
+    fn handed(&self) -> usize {
+        self.handed
+    }
+}
+
+impl Run {
     // ------------------------------------------------------------------ the broker and the clock
 
     fn broker_sends(&mut self, octets: &[u8]) {
@@ -152,9 +193,7 @@ impl Run {
     }
 
     fn broker_answers(&mut self) {
-        let answers =
-            self.asked.drain(..).filter_map(|(channel, asked)| peer::answer(channel, &asked));
-        let octets = peer::encoded(answers);
+        let octets = peer::answers(&mut self.asked);
         self.broker_sends(&octets);
     }
 
@@ -215,13 +254,13 @@ impl Run {
     /// Time passes, and every timer in it goes off when it is due.
     fn wait(&mut self, duration: Duration) {
         let end = self.now.after(duration);
-        while let Some(due) = self.engine.poll_timeout().filter(|due| *due <= end) {
-            self.now = self.now.max(due);
-            self.engine.handle_timeout(self.now);
-            let next = self.engine.poll_timeout();
-            assert!(next.is_none_or(|next| next > self.now), "a timer that would spin");
-        }
-        self.now = end;
+        while next_timer(
+            &mut self.engine,
+            &mut self.now,
+            end,
+            Requester::poll_timeout,
+            Requester::handle_timeout,
+        ) {}
     }
 
     // ------------------------------------------------------------------ the callers
@@ -298,61 +337,5 @@ impl Run {
             Err(error) => assert!(!error.to_string().is_empty()),
         }
         true
-    }
-
-    // ------------------------------------------------------------------ what holds
-
-    fn look(&mut self) {
-        let mut output = BytesMut::new();
-        self.engine.poll_transmit(self.now, &mut output);
-        self.handed += output.len();
-        let mut frames = VecDeque::from(self.emitted.read(output, 4096 + 255));
-        while let Some(frame) = frames.pop_front() {
-            match frame {
-                Frame::Method { channel, method: Method::BasicPublish(method) } => {
-                    let Some(Frame::Header { header, .. }) = frames.pop_front() else {
-                        panic!("a request without its header")
-                    };
-                    let Some(Frame::Body { mut payload, .. }) = frames.pop_front() else {
-                        panic!("a request without its body")
-                    };
-                    let index = payload.get_u32() as usize;
-                    let written = core::mem::replace(&mut self.calls[index].written, true);
-                    assert!(!written, "call {index} is sent twice");
-                    let properties = header.properties;
-                    assert!(method.mandatory && properties.expiration.is_some());
-                    self.requests.push(Request { channel, method, properties });
-                }
-                Frame::Method { channel, method } => self.asked.push((channel, method)),
-                _ => {}
-            }
-        }
-        let mut wake = Vec::new();
-        self.engine.take_wakers(&mut wake);
-        wake.into_iter().for_each(Waker::wake);
-
-        let ended = self.engine.ended().is_some();
-        assert!(!self.closed || ended);
-        for index in 0..self.calls.len() {
-            let due = ended || self.calls[index].deadline < self.now;
-            assert!(!due || self.ask(index), "call {index} goes on");
-        }
-        let pending = self.calls.iter().filter(|call| !call.over).count();
-        let stats = self.engine.stats();
-        assert!(stats.pending <= pending && stats.waiting <= stats.pending, "{stats:?}");
-    }
-
-    /// However it went, it ends, and with it every call.
-    fn finish(&mut self) {
-        self.engine.handle_eof(self.now);
-        self.look();
-        assert!(self.engine.is_finished() && self.engine.ended().is_some());
-        assert!(self.engine.readiness().is_ready());
-        let stats = self.engine.stats();
-        let ended = stats.replies + stats.faults + stats.failures + stats.dropped;
-        assert_eq!((stats.pending, stats.waiting, ended), (0, 0, stats.calls), "{stats:?}");
-        assert_eq!(stats.calls, self.calls.len() as u64);
-        self.wait(Duration::from_secs(1000));
-        assert_eq!(self.engine.poll_timeout(), None, "nothing is left to wait for");
     }
 }

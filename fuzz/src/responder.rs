@@ -5,35 +5,19 @@ use std::task::Waker;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use leveret::connection::Config;
 use leveret::responder::{Answer, Arrived, Pending, QueueOptions, Responder};
 use leveret::{BasicProperties, Engine, Fault, Instant, Reply, ReplyCode, ShortStr};
 use leveret_codec::{Frame, Method, basic, channel, connection};
 
 use crate::emitted::Emitted;
-use crate::limits::holds_at_most;
 use crate::peer::{self, CONSUMER_TAG};
+use crate::scene::{START, Scene, next_timer, play};
 use crate::script::Script;
 
 /// Follows a script of what the broker, the clock and the handlers do.
 pub fn check(octets: &[u8]) {
-    holds_at_most(BASE, FACTOR, || {
-        let mut script = Script::new(octets);
-        let mut run = Run::new(script.small());
-        while let Some(step) = script.step() {
-            run.step(step, &mut script);
-            run.look();
-        }
-        run.finish();
-        octets.len() + run.handed
-    });
+    play::<Run>(octets);
 }
-
-/// What an engine holds however little is said, and the checks around it.
-const BASE: u64 = 0x8_0000;
-
-/// The shortest step is a delivery, a request, and its frames.
-const FACTOR: u64 = 2000;
 
 const QUEUES: [&str; 2] = ["first", "second"];
 const PREFETCH: u16 = 3;
@@ -61,23 +45,20 @@ struct Run {
     handed: usize,
 }
 
-impl Run {
-    fn new(mode: u8) -> Self {
-        let now = Instant::from_start(Duration::from_secs(1000));
-        let config = Config {
-            channel_max: 5,
-            frame_max: 4096,
-            heartbeat: 10,
-            max_body_size: 0x1_0000,
-            max_received_frame: 0x4000,
-            ..Config::default()
-        };
+impl Scene for Run {
+    const BASE: u64 = 0x8_0000;
+
+    /// The shortest step is a delivery, a request, and its frames.
+    const FACTOR: u64 = 2000;
+
+    fn begin(mode: u8) -> Self {
+        let now = START;
         let queues = QUEUES.map(|name| QueueOptions {
             prefetch: PREFETCH,
             ..QueueOptions::new(ShortStr::from_static(name))
         });
         let mut run = Self {
-            engine: Responder::new(config, queues, 0x1000, now),
+            engine: Responder::new(peer::config(), queues, 0x1000, now),
             now,
             input: BytesMut::new(),
             emitted: Emitted::of_client(),
@@ -144,6 +125,33 @@ impl Run {
         }
     }
 
+    fn look(&mut self) {
+        self.hear();
+    }
+
+    /// However it went, it ends, and takes the last answers.
+    fn finish(&mut self) {
+        self.engine.handle_eof(self.now);
+        self.look();
+        assert!(self.engine.is_finished() && self.engine.end_result().is_ready());
+        while !self.at_work.is_empty() {
+            self.give(0, Answer::Reply(Reply::new("too late")));
+        }
+        let stats = self.engine.stats();
+        assert!(stats.running == 0 && self.engine.poll_work().is_none());
+        assert!(stats.requests <= self.handed as u64);
+        let answers = stats.replies + stats.faults + stats.without_reply_to + stats.unsent;
+        assert_eq!(answers, self.answers as u64, "{stats:?}");
+        self.wait(Duration::from_secs(1000));
+        assert_eq!(self.engine.poll_timeout(), None, "nothing is left to wait for");
+    }
+
+    fn handed(&self) -> usize {
+        self.handed
+    }
+}
+
+impl Run {
     // ------------------------------------------------------------------ the broker and the clock
 
     fn broker_sends(&mut self, octets: &[u8]) {
@@ -153,9 +161,7 @@ impl Run {
     }
 
     fn broker_answers(&mut self) {
-        let answers =
-            self.asked.drain(..).filter_map(|(channel, asked)| peer::answer(channel, &asked));
-        let octets = peer::encoded(answers);
+        let octets = peer::answers(&mut self.asked);
         self.broker_sends(&octets);
     }
 
@@ -197,14 +203,15 @@ impl Run {
     /// Time passes, and every timer in it goes off when it is due.
     fn wait(&mut self, duration: Duration) {
         let end = self.now.after(duration);
-        while let Some(due) = self.engine.poll_timeout().filter(|due| *due <= end) {
-            self.now = self.now.max(due);
-            self.engine.handle_timeout(self.now);
-            let next = self.engine.poll_timeout();
-            assert!(next.is_none_or(|next| next > self.now), "a timer that would spin");
+        while next_timer(
+            &mut self.engine,
+            &mut self.now,
+            end,
+            Responder::poll_timeout,
+            Responder::handle_timeout,
+        ) {
             self.look();
         }
-        self.now = end;
     }
 
     // ------------------------------------------------------------------ the handlers
@@ -227,7 +234,7 @@ impl Run {
         let before = self.replies;
         self.answers += 1;
         self.engine.answer(self.now, pending, answer);
-        let published = self.look();
+        let published = self.hear();
         assert!(self.replies <= before + 1);
         for properties in published {
             assert_eq!(properties.correlation_id, correlation_id);
@@ -237,7 +244,7 @@ impl Run {
     // ------------------------------------------------------------------ what holds
 
     /// The properties of the replies that were sent.
-    fn look(&mut self) -> Vec<BasicProperties> {
+    fn hear(&mut self) -> Vec<BasicProperties> {
         let mut output = BytesMut::new();
         self.engine.poll_transmit(self.now, &mut output);
         self.handed += output.len();
@@ -281,22 +288,5 @@ impl Run {
             _ => {}
         }
         self.asked.push((channel, method));
-    }
-
-    /// However it went, it ends, and takes the last answers.
-    fn finish(&mut self) {
-        self.engine.handle_eof(self.now);
-        self.look();
-        assert!(self.engine.is_finished() && self.engine.end_result().is_ready());
-        while !self.at_work.is_empty() {
-            self.give(0, Answer::Reply(Reply::new("too late")));
-        }
-        let stats = self.engine.stats();
-        assert!(stats.running == 0 && self.engine.poll_work().is_none());
-        assert!(stats.requests <= self.handed as u64);
-        let answers = stats.replies + stats.faults + stats.without_reply_to + stats.unsent;
-        assert_eq!(answers, self.answers as u64, "{stats:?}");
-        self.wait(Duration::from_secs(1000));
-        assert_eq!(self.engine.poll_timeout(), None, "nothing is left to wait for");
     }
 }
