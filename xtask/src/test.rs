@@ -223,8 +223,5 @@ fn cargo_test(options: &Options, cargo_arguments: &[&str], test_arguments: &[&st
 }
 
 fn check(command: &mut Command) -> Result {
-    match process::run(command)? {
-        status if status.success() => Ok(()),
-        status => Err(format!("cargo test: {status}").into()),
-    }
+    process::check("cargo test", command)
 }

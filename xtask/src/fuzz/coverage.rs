@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 use serde_json::Value;
 
-use crate::{Result, peers::succeeds, process, workspace};
+use super::tools::require_subcommand;
+use crate::{Result, process, workspace};
 
 /// What is counted, by folder.
 const PARTS: [(&str, &str); 6] = [
@@ -37,12 +38,7 @@ struct Lines {
 }
 
 pub(super) fn print() -> Result {
-    if !succeeds("cargo", ["llvm-cov", "--version"]) {
-        eprintln!("xtask: installing cargo-llvm-cov");
-        let mut install = Command::new("cargo");
-        install.args(["install", "--locked", "cargo-llvm-cov"]);
-        process::check("cargo install cargo-llvm-cov", &mut install)?;
-    }
+    require_subcommand("llvm-cov")?;
     let file = workspace().join("target/fuzz-coverage.json");
     let mut run = Command::new("cargo");
     run.current_dir(workspace())

@@ -20,12 +20,7 @@ impl Toolchain {
         if !require(&["g++"], || succeeds("c++", ["--version"]))? {
             return Err("libFuzzer needs a C++ compiler: install the package g++".into());
         }
-        if !succeeds("cargo", ["fuzz", "--version"]) {
-            eprintln!("xtask: installing cargo-fuzz");
-            let mut install = Command::new("cargo");
-            install.args(["install", "--locked", "cargo-fuzz"]);
-            process::check("cargo install cargo-fuzz", &mut install)?;
-        }
+        require_subcommand("fuzz")?;
         Ok(Self::choose())
     }
 
@@ -64,4 +59,15 @@ impl Toolchain {
         command.current_dir(workspace()).args(["fuzz", verb]);
         command
     }
+}
+
+/// Installs a subcommand of cargo that is not there.
+pub(super) fn require_subcommand(name: &str) -> Result {
+    if succeeds("cargo", [name, "--version"]) {
+        return Ok(());
+    }
+    let package = format!("cargo-{name}");
+    eprintln!("xtask: installing {package}");
+    let mut install = Command::new("cargo");
+    process::check("cargo install", install.args(["install", "--locked", &package]))
 }
