@@ -16,13 +16,13 @@ use crate::error::Problem;
 use crate::{ContentHeader, DecodeError, Method};
 
 /// The octet after every payload.
-const FRAME_END: u8 = 0xce;
+pub const FRAME_END: u8 = 0xce;
 
 /// Octets of a frame around its payload.
 pub const FRAME_OVERHEAD: u32 = 8;
 
-/// Octets of a frame before its payload.
-const HEADER_SIZE: usize = 7;
+/// Octets of a frame before its payload: type, channel, size.
+pub const FRAME_HEADER_SIZE: usize = 7;
 
 /// What a frame carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +121,7 @@ impl RawFrame {
             return error(0, Problem::UnknownFrameType { octet: first });
         };
         let Some(&[_, channel_0, channel_1, size_0, size_1, size_2, size_3]) =
-            buffer.first_chunk::<HEADER_SIZE>()
+            buffer.first_chunk::<FRAME_HEADER_SIZE>()
         else {
             return Ok(None);
         };
@@ -134,15 +134,20 @@ impl RawFrame {
         if kind == FrameKind::Heartbeat && (size, channel) != (0, 0) {
             return error(1, Problem::BadHeartbeat);
         }
-        let end = HEADER_SIZE.saturating_add(usize::try_from(size).unwrap_or(usize::MAX));
+        let end = FRAME_HEADER_SIZE.saturating_add(usize::try_from(size).unwrap_or(usize::MAX));
         let Some(&octet) = buffer.get(end) else { return Ok(None) };
         if octet != FRAME_END {
             return error(end, Problem::BadFrameEnd { octet });
         }
         let mut payload = buffer.split_to(end);
-        payload.advance(HEADER_SIZE);
+        payload.advance(FRAME_HEADER_SIZE);
         buffer.advance(1);
         Ok(Some(Self { kind, channel, payload: payload.freeze() }))
+    }
+
+    /// Appends the frame, whatever its payload says.
+    pub fn encode(&self, out: &mut BytesMut) {
+        encode_frame(self.kind, self.channel, out, |out| out.put_slice(&self.payload));
     }
 }
 

@@ -66,7 +66,10 @@ mod value;
 mod wire;
 
 pub use error::{DecodeError, Problem};
-pub use frame::{FRAME_OVERHEAD, Frame, FrameKind, ProtocolHeader, RawFrame, encode_body};
+pub use frame::{
+    FRAME_END, FRAME_HEADER_SIZE, FRAME_OVERHEAD, Frame, FrameKind, ProtocolHeader, RawFrame,
+    encode_body,
+};
 #[cfg(feature = "framed")]
 pub use framed::{AmqpCodec, FramedError};
 pub use method::{Method, basic, channel, confirm, connection, queue};

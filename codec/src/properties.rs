@@ -1,7 +1,7 @@
 //! [`ContentHeader`] and [`BasicProperties`]: what a message says about its body
 //! (AMQP 0-9-1, 4.2.6.1 and class basic).
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::error::Problem;
 use crate::wire::{Reader, Wire};
@@ -78,6 +78,26 @@ impl ContentHeader {
         rest.put_slice(&before);
         rest.put_slice(&reader.into_rest());
         Ok((Self::decode(&rest.freeze())?, headers))
+    }
+
+    /// Appends the payload of a header frame with these octets as its headers, given without the
+    /// length in front, in place of its own: what
+    /// [`decode_without_headers`](Self::decode_without_headers) has taken apart.
+    pub fn encode_with_headers(&self, headers: &[u8], out: &mut BytesMut) {
+        let BasicProperties { content_type, content_encoding, .. } = &self.properties;
+        let before = [content_type, content_encoding].into_iter().flatten();
+        let mut first = BytesMut::new();
+        before.for_each(|text| text.encode(&mut first));
+        let mut rest = BytesMut::new();
+        let properties = BasicProperties { headers: None, ..self.properties.clone() };
+        Self { body_size: self.body_size, properties }.encode(&mut rest);
+
+        out.put_slice(&rest.split_to(FLAGS_AT.min(rest.len())));
+        out.put_u16(rest.get_u16() | HEADERS);
+        out.put_slice(&rest.split_to(first.len().min(rest.len())));
+        out.put_u32(u32::try_from(headers.len()).unwrap_or(u32::MAX));
+        out.put_slice(headers);
+        out.put_slice(&rest);
     }
 
     /// Appends the payload of a header frame.

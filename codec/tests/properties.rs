@@ -163,6 +163,9 @@ fn headers_that_cannot_be_read_leave_the_rest() {
                 ContentHeader::decode_without_headers(&payload.clone().into()),
                 Ok((expected.clone(), Bytes::from_static(headers)))
             );
+            let mut again = BytesMut::new();
+            expected.encode_with_headers(headers, &mut again);
+            assert_eq!(again, payload);
             // Nothing else may be wrong.
             payload.push(0);
             assert!(ContentHeader::decode_without_headers(&payload.into()).is_err());

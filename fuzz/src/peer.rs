@@ -4,8 +4,8 @@
 use bytes::{BufMut, BytesMut};
 use leveret::connection::Config;
 use leveret_codec::{
-    BasicProperties, ContentHeader, FieldTable, Frame, LongStr, Method, ShortStr, basic, channel,
-    connection, queue,
+    BasicProperties, ContentHeader, FieldTable, Frame, FrameKind, LongStr, Method, RawFrame,
+    ShortStr, basic, channel, connection, queue,
 };
 
 /// Small, so that limits are met.
@@ -105,13 +105,11 @@ pub(crate) fn passed_on(
     body: &[u8],
 ) -> BytesMut {
     let mut octets = encoded([Frame::method(channel, method)]);
-    octets.put_u8(2);
-    octets.put_u16(channel);
-    octets.put_u32(12 + properties.len() as u32);
-    octets.put_u32(60 << 16);
-    octets.put_u64(body.len() as u64);
-    octets.put_slice(properties);
-    octets.put_u8(0xce);
+    let mut payload = BytesMut::new();
+    payload.put_u32(60 << 16);
+    payload.put_u64(body.len() as u64);
+    payload.put_slice(properties);
+    RawFrame { kind: FrameKind::Header, channel, payload: payload.freeze() }.encode(&mut octets);
     leveret_codec::encode_body(channel, body, 4096 - 8, &mut octets);
     octets
 }

@@ -1,7 +1,12 @@
 //! [`Unreadable`]: messages that are read past instead of taken.
 
+use alloc::string::ToString;
+
 use bytes::{Buf, BytesMut};
-use leveret_codec::{ContentHeader, DecodeError, FrameKind, Problem, RawFrame, ReplyCode};
+use leveret_codec::{
+    ContentHeader, DecodeError, FRAME_END, FRAME_HEADER_SIZE, FrameKind, Problem, RawFrame,
+    ReplyCode,
+};
 
 use super::{Connection, State, Violation};
 
@@ -49,7 +54,7 @@ impl Oversized {
         self.missing = self.missing.saturating_sub(here);
         let Some(&end) = input.first() else { return Ok(false) };
         if end != FRAME_END {
-            let text = alloc::format!("the frame ends in 0x{end:02x} instead of 0x{FRAME_END:02x}");
+            let text = Problem::BadFrameEnd { octet: end }.to_string();
             return Err(Violation::new(ReplyCode::FRAME_ERROR, text));
         }
         input.advance(1);
@@ -60,11 +65,6 @@ impl Oversized {
 /// The largest body that RabbitMQ can be configured to take, in octets: 512 MiB. Whoever announces
 /// more, be it in a body or in a content header, is not passing on what somebody has published.
 const CEILING: u64 = 512 << 20;
-
-const FRAME_END: u8 = 0xce;
-
-/// Octets of a frame before its payload.
-const FRAME_HEADER: usize = 7;
 
 /// Octets of a content header up to its body size, which is what matters here.
 const BEGINNING: usize = 12;
@@ -84,7 +84,7 @@ impl Connection {
             }
             match RawFrame::decode(input, |kind| self.max_payload(kind)) {
                 Err(error) if self.is_due(input, &error) => {
-                    if input.len() < FRAME_HEADER.saturating_add(BEGINNING) {
+                    if input.len() < FRAME_HEADER_SIZE.saturating_add(BEGINNING) {
                         return Ok(None);
                     }
                     self.begin_oversized(input, &error)?;
@@ -120,7 +120,7 @@ impl Connection {
         error: &DecodeError,
     ) -> Result<(), Violation> {
         let &Problem::FrameTooLarge { size, limit } = error.problem() else { return Ok(()) };
-        let frame_header = input.split_to(FRAME_HEADER);
+        let frame_header = input.split_to(FRAME_HEADER_SIZE);
         let mut beginning = input.split_to(BEGINNING);
         // With flags that say that nothing follows, it is a header of its own.
         beginning.extend_from_slice(&[0, 0]);
