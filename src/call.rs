@@ -8,7 +8,7 @@ use bytes::Bytes;
 use leveret_codec::{BasicProperties, FieldValue, ShortStr, TableError};
 
 use crate::driver::Shared;
-use crate::requester::{CallId, Outgoing, Requester};
+use crate::requester::{CallId, Outgoing, Requester, Retry};
 use crate::{CallError, InvalidRequest, Reply};
 
 /// Configures one call.
@@ -108,6 +108,13 @@ impl<'a> RequestBuilder<'a> {
     /// the broker, and works with any server that replies at all.
     pub fn own_channel(mut self) -> Self {
         self.outgoing.own_channel = true;
+        self
+    }
+
+    /// Whether to send the request again, inside its timeout, when it fails with its connection or
+    /// channel. Never unless set.
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.outgoing.retry = retry;
         self
     }
 

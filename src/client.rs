@@ -1,6 +1,5 @@
 //! [`Client`]: calls over one connection, from any number of tasks.
 
-use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -9,13 +8,14 @@ use bytes::Bytes;
 use leveret_codec::FieldTable;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
 
-use crate::connect::{ConnectError, MAX_BODY_SIZE, Options};
+use crate::connect::{ConnectError, MAX_BODY_SIZE, Options, Start, random};
 use crate::driver::Shared;
 use crate::engine::Engine;
 use crate::requester::{Requester, Stats};
 use crate::uri::{Uri, UriError};
-use crate::{CallError, Reply, RequestBuilder, SessionError};
+use crate::{CallError, ConnectionState, Reconnect, Reply, RequestBuilder, SessionError};
 
 /// A client: sends requests to queues and waits for the replies.
 ///
@@ -75,7 +75,10 @@ impl Client {
             timeout: CALL_TIMEOUT,
             connect_timeout: None,
             connection_name: None,
+            reconnect: Reconnect::default(),
             max_body_size: MAX_BODY_SIZE,
+            max_in_flight: MAX_IN_FLIGHT,
+            fails_when_busy: false,
         }
     }
 
@@ -113,7 +116,22 @@ impl Client {
         self.inner.shared.query(|requester| requester.connection().server_properties().clone())
     }
 
-    /// Waits until the client is of no more use: its connection was lost, or it was closed.
+    /// How it is with the connection, now and from now on: to show, to log, or to wait for.
+    ///
+    /// ```no_run
+    /// # async fn run(client: leveret::Client) {
+    /// let mut state = client.connection_state();
+    /// while state.changed().await.is_ok() {
+    ///     println!("{:?}", *state.borrow_and_update());
+    /// }
+    /// # }
+    /// ```
+    pub fn connection_state(&self) -> watch::Receiver<ConnectionState> {
+        self.inner.shared.connection_state()
+    }
+
+    /// Waits until the client is of no more use: it was closed, or its connection was lost and it is
+    /// not to [`reconnect`](ClientBuilder::reconnect).
     ///
     /// # Errors
     /// [`SessionError`] says why the connection was lost.
@@ -123,6 +141,17 @@ impl Client {
             None => Poll::Pending,
         };
         self.inner.shared.wait(ended).await
+    }
+
+    /// Closes when the calls that are pending, on any clone, have ended. New calls fail with
+    /// [`CallError::Closed`] from now on, and so do those that are pending when `limit` is over. Gives
+    /// back how many those were.
+    pub async fn drain(&self, limit: Duration) -> usize {
+        self.inner.shared.command(Requester::drain);
+        let drained = tokio::time::timeout(limit, self.inner.shared.wait(finished)).await;
+        let left = if drained.is_ok() { 0 } else { self.stats().pending };
+        self.close().await;
+        left
     }
 
     /// Closes the connection in good order, and waits until that is done, for 5 seconds at most.
@@ -146,8 +175,14 @@ pub struct ClientBuilder {
     timeout: Duration,
     connect_timeout: Option<Duration>,
     connection_name: Option<String>,
+    reconnect: Reconnect,
     max_body_size: u64,
+    max_in_flight: usize,
+    fails_when_busy: bool,
 }
+
+/// How many calls may be under way if nothing else is said.
+const MAX_IN_FLIGHT: usize = 1024;
 
 impl ClientBuilder {
     /// How long a call may take, everything included. 30 seconds unless set.
@@ -156,8 +191,8 @@ impl ClientBuilder {
         self
     }
 
-    /// How long connecting may take, from the first packet to the subscription. 10 seconds unless
-    /// set here or as `connection_timeout` in the URI.
+    /// How long connecting to one address may take, from the first packet to the subscription. 10
+    /// seconds unless set here or as `connection_timeout` in the URI.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = Some(timeout);
         self
@@ -170,8 +205,29 @@ impl ClientBuilder {
         self
     }
 
-    /// The largest body to send, in octets: 16 MiB unless set, as RabbitMQ 4 takes. The broker
-    /// closes the channel over a larger one, which costs the calls beside it their replies.
+    /// Whether to connect anew when the connection is lost, and after what pauses. Unless set, it is
+    /// tried for ever ([`Reconnect::default`]).
+    pub fn reconnect(mut self, policy: Reconnect) -> Self {
+        self.reconnect = policy;
+        self
+    }
+
+    /// The most calls that are sent and not ended: 1024 unless set, and 1 at least. Further calls wait
+    /// inside their own timeout, in the order they came, or fail if
+    /// [`fail_when_busy`](Self::fail_when_busy) says so.
+    pub fn max_in_flight(mut self, calls: usize) -> Self {
+        self.max_in_flight = calls;
+        self
+    }
+
+    /// Makes a call fail at once with [`CallError::Busy`], where [`max_in_flight`](Self::max_in_flight)
+    /// calls have not ended, whether they are sent or wait for a connection.
+    pub fn fail_when_busy(mut self) -> Self {
+        self.fails_when_busy = true;
+        self
+    }
+
+    /// The largest body to send, in octets: 16 MiB unless set, as RabbitMQ 4 takes.
     pub fn max_body_size(mut self, octets: u64) -> Self {
         self.max_body_size = octets;
         self
@@ -182,11 +238,14 @@ impl ClientBuilder {
     /// # Errors
     /// [`ConnectError`], as for [`Client::connect`].
     pub async fn connect(self) -> Result<Client, ConnectError> {
-        self.connect_with(Options::tcp).await
+        let connect = self.options()?.connect(self.engine(), |_, never| match never {}, ready);
+        let shared = connect.await?;
+        Ok(self.client(shared))
     }
 
     /// Logs in and subscribes over a stream that is there already, such as a tunnel or one end of
-    /// [`tokio::io::duplex`]. Of the URI, user, password, virtual host and parameters count.
+    /// [`tokio::io::duplex`]. Of the URI, user, password, virtual host and parameters count. There is
+    /// no other stream to reconnect with: when this one ends, so does the client.
     ///
     /// Nobody but you knows where the stream leads, so the password is sent in the clear if nothing
     /// else is asked for: see to it that the stream is private or encrypts.
@@ -197,35 +256,37 @@ impl ClientBuilder {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        self.connect_with(async |_: &Options| Ok(stream)).await
+        let options = self.options()?;
+        let connect = options.connect_over(stream, self.engine(), |_, never| match never {}, ready);
+        let shared = connect.await?;
+        Ok(self.client(shared))
     }
 
-    async fn connect_with<S>(
-        self,
-        stream: impl AsyncFnOnce(&Options) -> Result<S, ConnectError>,
-    ) -> Result<Client, ConnectError>
-    where
-        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    {
-        let mut options = Options::new(self.uri?)?;
+    fn options(&self) -> Result<Options, ConnectError> {
+        let mut options = Options::new(self.uri.clone()?)?;
         options.connect_timeout = self.connect_timeout.unwrap_or(options.connect_timeout);
-        if let Some(name) = self.connection_name {
-            options.set_connection_name(&name)?;
+        options.reconnect = self.reconnect;
+        if let Some(name) = &self.connection_name {
+            options.set_connection_name(name)?;
         }
+        Ok(options)
+    }
+
+    fn engine(&self) -> impl Fn(Start) -> Requester + use<> {
         let secret = u128::from(random()) << 64 | u128::from(random());
-        let shared = options
-            .connect(
-                stream,
-                |config, now| Requester::new(config, self.max_body_size, secret, now),
-                |_, never| match never {},
-                async |shared: &Shared<Requester>| shared.wait(|it| it.readiness()).await,
-            )
-            .await?;
-        Ok(Client { inner: Arc::new(Inner { shared, timeout: self.timeout }) })
+        let Self { max_body_size, max_in_flight, fails_when_busy, .. } = *self;
+        move |Start { config, reconnecting, address, now }| {
+            Requester::new(config, max_body_size, secret, now)
+                .with_reconnect(reconnecting, address)
+                .with_max_in_flight(max_in_flight, fails_when_busy)
+        }
+    }
+
+    fn client(self, shared: Arc<Shared<Requester>>) -> Client {
+        Client { inner: Arc::new(Inner { shared, timeout: self.timeout }) }
     }
 }
 
-/// The standard library seeds each of its hashers from the system's random numbers.
-fn random() -> u64 {
-    std::hash::RandomState::new().build_hasher().finish()
+fn ready(requester: &mut Requester) -> Poll<Result<(), SessionError>> {
+    requester.readiness()
 }

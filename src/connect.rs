@@ -1,8 +1,10 @@
 //! From a URI to a socket with an engine at work on it.
 
+use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use leveret_codec::{LongStr, TooLong};
@@ -12,10 +14,10 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use crate::connection::{Config, ConnectionError, Credentials};
-use crate::driver::{Clock, Driver, Shared};
+use crate::driver::{Clock, Connect, Driver, Shared};
 use crate::engine::Engine;
-use crate::uri::{AuthMechanism, Uri, UriError};
-use crate::{Instant, SessionError};
+use crate::uri::{Address, AuthMechanism, Uri, UriError};
+use crate::{Instant, Reconnect, Reconnecting, SessionError};
 
 /// Why there is no client or server.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +83,12 @@ pub enum ConnectError {
         /// Why.
         source: SessionError,
     },
+    /// None of the addresses has a broker that takes us.
+    #[error("none of {} addresses will do: {}", .0.len(), list(.0))]
+    NoAddress(
+        /// Why, for each address in its turn.
+        Vec<ConnectError>,
+    ),
     /// A server without queues has nothing to do.
     #[error("the server has no queues to serve: give it some with `handle`")]
     NoQueues,
@@ -94,6 +102,10 @@ pub enum ConnectError {
     },
 }
 
+fn list(errors: &[ConnectError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
 fn io_hint(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => {
@@ -103,12 +115,14 @@ fn io_hint(error: &io::Error) -> &'static str {
     }
 }
 
-/// What client and server have in common: where the broker is, and how to be its guest.
+/// What client and server have in common: where the broker is, how to be its guest, and what to do
+/// when it goes.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
-    pub(crate) connect_timeout: Duration,
-    pub(crate) config: Config,
     uri: Uri,
+    config: Config,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) reconnect: Reconnect,
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -119,7 +133,10 @@ pub(crate) const MAX_BODY_SIZE: u64 = 16 * 1024 * 1024;
 impl Options {
     pub(crate) fn new(uri: Uri) -> Result<Self, ConnectError> {
         if uri.is_tls() {
-            return Err(ConnectError::TlsUnsupported { address: address(&uri) });
+            let [address, ..] = uri.addresses() else {
+                return Err(ConnectError::NoAddress(vec![]));
+            };
+            return Err(ConnectError::TlsUnsupported { address: address.to_string() });
         }
         let mut config = Config {
             credentials: credentials(&uri)?,
@@ -130,7 +147,7 @@ impl Options {
         config.channel_max = uri.channel_max().unwrap_or(config.channel_max);
         config.frame_max = uri.frame_max().unwrap_or(config.frame_max);
         let connect_timeout = uri.connection_timeout().unwrap_or(CONNECT_TIMEOUT);
-        Ok(Self { connect_timeout, config, uri })
+        Ok(Self { uri, config, connect_timeout, reconnect: Reconnect::default() })
     }
 
     pub(crate) fn set_connection_name(&mut self, name: &str) -> Result<(), ConnectError> {
@@ -140,14 +157,64 @@ impl Options {
         Ok(())
     }
 
-    /// A socket to the broker's address, fit for the login.
-    pub(crate) async fn tcp(&self) -> Result<TcpStream, ConnectError> {
-        let address = || address(&self.uri);
+    /// Tries the broker's addresses in turn, each for as long as the connect timeout, until there is
+    /// a connection that is ready. Later on, further connections are made in the same way.
+    pub(crate) async fn connect<E, F>(
+        self,
+        engine: impl Fn(Start) -> E,
+        work: F,
+        ready: Ready<E>,
+    ) -> Result<Arc<Shared<E>>, ConnectError>
+    where
+        E: Engine,
+        E::Work: Send,
+        F: Work<E>,
+    {
+        let options = Arc::new(self);
+        let mut errors = Vec::new();
+        for (number, address) in options.uri.addresses().iter().enumerate() {
+            let reach = options.tcp(address);
+            let connect = Arc::clone(&options).reconnecting();
+            let begin = Begin { address, number, reconnect: options.reconnect, connect };
+            match options.begin(begin, reach, &engine, work.clone(), ready).await {
+                Ok(shared) => return Ok(shared),
+                Err(error) => errors.push(error),
+            }
+        }
+        Err(if errors.len() > 1 { None } else { errors.pop() }
+            .unwrap_or(ConnectError::NoAddress(errors)))
+    }
+
+    /// Does the same over a stream that is there, and that nothing can take the place of.
+    pub(crate) async fn connect_over<E, F, S>(
+        self,
+        stream: S,
+        engine: impl Fn(Start) -> E,
+        work: F,
+        ready: Ready<E>,
+    ) -> Result<Arc<Shared<E>>, ConnectError>
+    where
+        E: Engine,
+        E::Work: Send,
+        F: Work<E>,
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let [address, ..] = self.uri.addresses() else {
+            return Err(ConnectError::NoAddress(vec![]));
+        };
+        let connect: Connect<S> = Box::new(|_| Box::pin(std::future::pending()));
+        let begin = Begin { address, number: 0, reconnect: Reconnect::never(), connect };
+        self.begin(begin, async { Ok(stream) }, &engine, work, ready).await
+    }
+
+    /// A socket to an address of the broker's, fit for the login.
+    async fn tcp(&self, address: &Address) -> Result<TcpStream, ConnectError> {
         let connect = async || {
-            let stream = TcpStream::connect((self.uri.host(), self.uri.port())).await?;
+            let stream = TcpStream::connect((address.host(), address.port())).await?;
             stream.set_nodelay(true)?;
             Ok((stream.peer_addr()?, stream))
         };
+        let address = || address.to_string();
         let (peer, stream) = connect()
             .await
             .map_err(|source| ConnectError::Unreachable { address: address(), source })?;
@@ -157,49 +224,112 @@ impl Options {
         Ok(stream)
     }
 
+    /// Makes further sockets.
+    fn reconnecting(self: Arc<Self>) -> Connect<TcpStream> {
+        Box::new(move |number| {
+            let options = Arc::clone(&self);
+            Box::pin(async move {
+                let address = options.uri.addresses().get(number).ok_or("there is no address")?;
+                let limit = options.connect_timeout;
+                match timeout(limit, options.tcp(address)).await {
+                    Ok(Ok(stream)) => Ok(stream),
+                    Ok(Err(error)) => Err(error.to_string()),
+                    Err(_) => Err(timed_out(address, limit, REACHING).to_string()),
+                }
+            })
+        })
+    }
+
     /// Gets a stream, lets the engine's driver loose on it, and waits until `ready`, all within the
     /// connect timeout. The engine's work is done by `work`.
-    pub(crate) async fn connect<E, F, S>(
-        mut self,
-        stream: impl AsyncFnOnce(&Self) -> Result<S, ConnectError>,
-        engine: impl FnOnce(Config, Instant) -> E,
+    async fn begin<E, F, S>(
+        &self,
+        begin: Begin<'_, S>,
+        reach: impl Future<Output = Result<S, ConnectError>>,
+        engine: impl Fn(Start) -> E,
         work: F,
-        ready: impl AsyncFnOnce(&Shared<E>) -> Result<(), SessionError>,
+        ready: Ready<E>,
     ) -> Result<Arc<Shared<E>>, ConnectError>
     where
         E: Engine,
         E::Work: Send,
-        F: FnMut(&Arc<Shared<E>>, E::Work) + Send + Unpin + 'static,
+        F: Work<E>,
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let (address, limit) = (address(&self.uri), self.connect_timeout);
-        let timed_out =
-            |stage| ConnectError::TimedOut { address: address.clone(), timeout: limit, stage };
+        let Begin { address, number, reconnect: policy, connect } = begin;
+        let limit = self.connect_timeout;
         let clock = Clock::start();
-        let stream = timeout(limit, stream(&self))
-            .await
-            .map_err(|_| timed_out("when it was to be reached"))??;
+        let stream =
+            timeout(limit, reach).await.map_err(|_| timed_out(address, limit, REACHING))??;
 
         // The handshake has what is left, and says what it was waiting for if that is too little.
         let now = clock.now();
-        self.config.handshake_timeout = limit.saturating_sub(now.since_start());
-        let shared = Shared::new(engine(self.config, now), clock);
-        let driver = tokio::spawn(Driver::new(Arc::clone(&shared), stream, work).run());
-        let driver = AbortOnDrop(Some(driver.abort_handle()));
+        let mut config = self.config.clone();
+        config.handshake_timeout = limit.saturating_sub(now.since_start());
+        let addresses = self.uri.addresses().len();
+        let reconnecting =
+            Reconnecting { policy, addresses, connect_timeout: limit, seed: random() };
+        let engine = engine(Start { config, reconnecting, address: number, now });
+        let shared = Shared::new(engine, clock);
+        let driver = Driver::new(Arc::clone(&shared), stream, connect, work);
+        let driver = AbortOnDrop(Some(tokio::spawn(driver.run()).abort_handle()));
         let left = limit.saturating_sub(now.since_start()).saturating_add(GRACE);
-        let result = timeout(left, ready(&shared))
+        let result = timeout(left, shared.wait(ready))
             .await
-            .map_err(|_| timed_out("after the login, on a channel"))?;
+            .map_err(|_| timed_out(address, limit, "after the login, on a channel"))?;
         // Ready or refused: from here on, the driver ends when its engine does.
         driver.let_go();
         match result {
             Ok(()) => Ok(shared),
             Err(SessionError::Connection(ConnectionError::HandshakeTimeout { stage })) => {
-                Err(timed_out(stage))
+                Err(timed_out(address, limit, stage))
             }
-            Err(source) => Err(ConnectError::Session { address: address.clone(), source }),
+            Err(source) => Err(ConnectError::Session { address: address.to_string(), source }),
         }
     }
+}
+
+/// What an engine is made from.
+pub(crate) struct Start {
+    pub(crate) config: Config,
+    pub(crate) reconnecting: Reconnecting,
+    /// Which of the addresses its first transport leads to.
+    pub(crate) address: usize,
+    pub(crate) now: Instant,
+}
+
+/// Whether an engine is ready, or has failed to be.
+pub(crate) type Ready<E> = fn(&mut E) -> Poll<Result<(), SessionError>>;
+
+/// What is done with an engine's work.
+pub(crate) trait Work<E: Engine>:
+    FnMut(&Arc<Shared<E>>, E::Work) + Clone + Send + Unpin + 'static
+{
+}
+
+impl<E: Engine, F> Work<E> for F where
+    F: FnMut(&Arc<Shared<E>>, E::Work) + Clone + Send + Unpin + 'static
+{
+}
+
+/// A first connection to be, and what comes after it.
+struct Begin<'a, S> {
+    address: &'a Address,
+    number: usize,
+    reconnect: Reconnect,
+    connect: Connect<S>,
+}
+
+/// What was going on when a socket did not come in time.
+const REACHING: &str = "when it was to be reached";
+
+fn timed_out(address: &Address, timeout: Duration, stage: &'static str) -> ConnectError {
+    ConnectError::TimedOut { address: address.to_string(), timeout, stage }
+}
+
+/// The standard library seeds each of its hashers from the system's random numbers.
+pub(crate) fn random() -> u64 {
+    std::hash::RandomState::new().build_hasher().finish()
 }
 
 /// The handshake's own timeout, which says more, goes off first.
@@ -231,11 +361,6 @@ fn may_log_in(asked_for: Option<AuthMechanism>, peer: SocketAddr) -> bool {
         // An IPv6 socket shows the IPv4 address that it is connected to as a mapped one.
         None => peer.ip().to_canonical().is_loopback(),
     }
-}
-
-fn address(uri: &Uri) -> String {
-    let (host, port) = (uri.host(), uri.port());
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 fn credentials(uri: &Uri) -> Result<Credentials, ConnectError> {

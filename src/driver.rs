@@ -9,6 +9,9 @@
 //! A user's call locks the engine, which writes the request into its buffer, and wakes the driver.
 //! Each turn of the driver takes whatever has gathered there and hands it to the socket at once:
 //! no queue between user and engine, no task per call, one write for many calls.
+//!
+//! When the engine is done with a connection, its socket goes, and when the engine asks for another,
+//! the driver makes one. Deadlines are kept meanwhile.
 
 use std::future::poll_fn;
 use std::io;
@@ -20,11 +23,12 @@ use std::time::Duration;
 
 use bytes::{Buf, BufMut, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::watch;
 use tokio::time::{Sleep, sleep_until};
 
-use crate::Instant;
 use crate::engine::Engine;
 use crate::observers::Place;
+use crate::{ConnectionState, Instant};
 
 /// The clock that the engines are told. It begins when the connection does.
 #[derive(Debug, Clone, Copy)]
@@ -75,6 +79,7 @@ impl Timer {
 pub(crate) struct Shared<E> {
     guarded: Mutex<Guarded<E>>,
     clock: Clock,
+    state: watch::Sender<ConnectionState>,
 }
 
 #[derive(Debug)]
@@ -86,7 +91,21 @@ struct Guarded<E> {
 
 impl<E: Engine> Shared<E> {
     pub(crate) fn new(engine: E, clock: Clock) -> Arc<Self> {
-        Arc::new(Self { guarded: Mutex::new(Guarded { engine, driver: None }), clock })
+        let state = watch::Sender::new(engine.connection_state());
+        Arc::new(Self { guarded: Mutex::new(Guarded { engine, driver: None }), clock, state })
+    }
+
+    /// How far the engine is with its connection, now and later.
+    pub(crate) fn connection_state(&self) -> watch::Receiver<ConnectionState> {
+        self.state.subscribe()
+    }
+
+    fn tell(&self, state: ConnectionState) {
+        self.state.send_if_modified(|told| {
+            let is_news = *told != state;
+            *told = state;
+            is_news
+        });
     }
 
     /// Commands the engine, and wakes the driver to carry out what follows.
@@ -149,10 +168,17 @@ pub(crate) fn wake_all(wakers: impl Iterator<Item = Waker>) {
     }
 }
 
-/// Moves bytes between one engine and one socket until both are done.
+/// A socket in the making, or the reason why there is none.
+pub(crate) type Reaching<S> = Pin<Box<dyn Future<Output = Result<S, String>> + Send>>;
+
+/// Makes a socket to the how-manieth address of the broker.
+pub(crate) type Connect<S> = Box<dyn FnMut(usize) -> Reaching<S> + Send>;
+
+/// Moves bytes between one engine and its sockets, one after the other, until it is done.
 pub(crate) struct Driver<E: Engine, S, F> {
     shared: Arc<Shared<E>>,
-    stream: S,
+    transport: Transport<S>,
+    connect: Connect<S>,
     /// What to do with the engine's work.
     work: F,
     input: BytesMut,
@@ -160,6 +186,23 @@ pub(crate) struct Driver<E: Engine, S, F> {
     timer: Timer,
     wake: Vec<Waker>,
     todo: Vec<E::Work>,
+}
+
+enum Transport<S> {
+    Up(S),
+    Reaching(Reaching<S>),
+    Down,
+}
+
+/// What a turn has found.
+struct Turn {
+    /// When something is due.
+    deadline: Option<Instant>,
+    /// The socket is of no more use.
+    is_disconnected: bool,
+    /// Which address to connect to.
+    connect: Option<usize>,
+    is_finished: bool,
 }
 
 /// Room for so many octets is made before each read.
@@ -178,13 +221,14 @@ pub(crate) const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 impl<E, S, F> Driver<E, S, F>
 where
     E: Engine,
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     F: FnMut(&Arc<Shared<E>>, E::Work) + Unpin,
 {
-    pub(crate) fn new(shared: Arc<Shared<E>>, stream: S, work: F) -> Self {
+    pub(crate) fn new(shared: Arc<Shared<E>>, stream: S, connect: Connect<S>, work: F) -> Self {
         Self {
             shared,
-            stream,
+            transport: Transport::Up(stream),
+            connect,
             work,
             input: BytesMut::new(),
             output: BytesMut::new(),
@@ -196,28 +240,22 @@ where
 
     pub(crate) async fn run(mut self) {
         poll_fn(|context| self.poll(context)).await;
-        // Whether this succeeds is of no interest to anybody any more.
-        let _ = tokio::time::timeout(FLUSH_TIMEOUT, self.flush()).await;
-    }
-
-    async fn flush(&mut self) -> io::Result<()> {
-        self.stream.write_all(&self.output).await?;
-        self.output.clear();
-        self.shared.command(|engine, now| engine.poll_transmit(now, &mut self.output));
-        self.stream.write_all(&self.output).await?;
-        self.stream.shutdown().await
+        if let Some((stream, output)) = self.put_down() {
+            flush(stream, output).await;
+        }
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         for _ in 0..TURNS {
-            let read = self.poll_read(context);
-            let (deadline, finished) = self.turn(context);
+            let arrived = self.poll_transport(context);
+            let turn = self.turn(context);
             let written = self.poll_write(context);
-            if finished {
+            if turn.is_finished {
                 return Poll::Ready(());
             }
-            let timed_out = self.timer.poll(context, self.shared.clock, deadline);
-            if !(read || written || timed_out) {
+            let changed = self.change_transport(&turn);
+            let timed_out = self.timer.poll(context, self.shared.clock, turn.deadline);
+            if !(arrived || written || changed || timed_out) {
                 return Poll::Pending;
             }
         }
@@ -226,7 +264,7 @@ where
     }
 
     /// Everything that needs the engine, under one lock.
-    fn turn(&mut self, context: &Context<'_>) -> (Option<Instant>, bool) {
+    fn turn(&mut self, context: &Context<'_>) -> Turn {
         let mut guarded = self.shared.lock();
         let now = self.shared.clock.now();
         let Guarded { engine, driver } = &mut *guarded;
@@ -239,23 +277,77 @@ where
         }
         driver.get_or_insert_with(|| context.waker().clone()).clone_from(context.waker());
         engine.take_wakers(&mut self.wake);
-        let state = (engine.poll_timeout(), engine.is_finished());
-        while let Some(work) = engine.poll_work() {
+        while let Some(work) = engine.poll_work(now) {
             self.todo.push(work);
         }
+        let is_down = matches!(self.transport, Transport::Down);
+        let turn = Turn {
+            connect: is_down.then(|| engine.poll_connect(now)).flatten(),
+            deadline: engine.poll_timeout(),
+            is_disconnected: engine.is_disconnected(),
+            is_finished: engine.is_finished(),
+        };
+        let state = engine.connection_state();
         drop(guarded);
+        self.shared.tell(state);
         wake_all(self.wake.drain(..));
         for work in self.todo.drain(..) {
             (self.work)(&self.shared, work);
         }
-        state
+        turn
+    }
+
+    /// Takes the socket away that is of no more use, or makes another. Whether anything happened.
+    fn change_transport(&mut self, turn: &Turn) -> bool {
+        if let Some(address) = turn.connect {
+            self.transport = Transport::Reaching((self.connect)(address));
+            return true;
+        }
+        if turn.is_disconnected
+            && let Some((stream, output)) = self.put_down()
+        {
+            // Deadlines do not wait for it.
+            tokio::spawn(flush(stream, output));
+            return true;
+        }
+        false
+    }
+
+    /// The socket, if there was one, and what is still to be sent on it.
+    fn put_down(&mut self) -> Option<(S, BytesMut)> {
+        let Transport::Up(_) = self.transport else { return None };
+        let transport = core::mem::replace(&mut self.transport, Transport::Down);
+        let Transport::Up(stream) = transport else { return None };
+        self.input.clear();
+        self.shared.command(|engine, now| engine.poll_transmit(now, &mut self.output));
+        Some((stream, core::mem::take(&mut self.output)))
+    }
+
+    /// Reads once, or looks whether there is a socket now. Whether anything happened.
+    fn poll_transport(&mut self, context: &mut Context<'_>) -> bool {
+        let Transport::Reaching(reaching) = &mut self.transport else {
+            return self.poll_read(context);
+        };
+        match reaching.as_mut().poll(context) {
+            Poll::Pending => return false,
+            Poll::Ready(Ok(stream)) => {
+                self.transport = Transport::Up(stream);
+                self.shared.command(Engine::handle_connected);
+            }
+            Poll::Ready(Err(reason)) => {
+                self.transport = Transport::Down;
+                self.shared.command(|engine, now| engine.handle_unreachable(now, reason));
+            }
+        }
+        true
     }
 
     /// Reads once. Whether anything happened.
     fn poll_read(&mut self, context: &mut Context<'_>) -> bool {
+        let Transport::Up(stream) = &mut self.transport else { return false };
         self.input.reserve(READ_SIZE);
         let mut room = (&mut self.input).limit(READ_LIMIT);
-        let result = match pin!(self.stream.read_buf(&mut room)).poll(context) {
+        let result = match pin!(stream.read_buf(&mut room)).poll(context) {
             Poll::Ready(result) => result,
             Poll::Pending => return false,
         };
@@ -273,7 +365,8 @@ where
     fn poll_write(&mut self, context: &mut Context<'_>) -> bool {
         let mut progress = false;
         while !self.output.is_empty() {
-            match Pin::new(&mut self.stream).poll_write(context, &self.output) {
+            let Transport::Up(stream) = &mut self.transport else { return progress };
+            match Pin::new(stream).poll_write(context, &self.output) {
                 Poll::Pending => return false,
                 Poll::Ready(Ok(0)) => return self.write_failed(&io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(length)) => self.output.advance(length),
@@ -288,16 +381,31 @@ where
     fn write_failed(&mut self, error: &io::Error) -> bool {
         self.output.clear();
         let mut nobody = Context::from_waker(Waker::noop());
-        while self.poll_read(&mut nobody) && !self.shared.query(|engine| engine.is_finished()) {}
+        while self.poll_read(&mut nobody) && !self.shared.query(|engine| engine.is_disconnected()) {
+        }
         self.shared.command(|engine, now| engine.handle_transport_error(now, error.to_string()));
         true
     }
+}
+
+/// Sends the last octets, such as close-ok, and closes the socket. Whether that succeeds is of no
+/// interest to anybody any more.
+async fn flush<S: AsyncWrite + Unpin>(mut stream: S, output: BytesMut) {
+    let _ = tokio::time::timeout(FLUSH_TIMEOUT, async {
+        stream.write_all(&output).await?;
+        stream.shutdown().await
+    })
+    .await;
 }
 
 /// However the driver ends, with its runtime or in a panic, everybody who waits learns it.
 impl<E: Engine, S, F> Drop for Driver<E, S, F> {
     fn drop(&mut self) {
         let reason = "the task that drives the connection has ended, with its runtime perhaps";
-        self.shared.command(|engine, now| engine.handle_transport_error(now, reason.to_string()));
+        let state = self.shared.command(|engine, now| {
+            engine.handle_end_of_driver(now, reason.to_string());
+            engine.connection_state()
+        });
+        self.shared.tell(state);
     }
 }

@@ -6,9 +6,10 @@ use core::task::Waker;
 
 use bytes::BytesMut;
 
-use crate::Instant;
-use crate::connection::{Connection, Event, Violation};
+use crate::connection::{Connection, ConnectionError, Event, Violation};
 use crate::observers::Observers;
+use crate::reconnect::Link;
+use crate::{ConnectionState, Instant, SessionError};
 
 /// A state machine on top of a [`Connection`]: the [`Requester`](crate::requester::Requester) or
 /// the [`Responder`](crate::responder::Responder).
@@ -16,8 +17,13 @@ use crate::observers::Observers;
 /// Whoever owns a transport and a clock can drive one: hand in what comes, send what
 /// [`poll_transmit`](Self::poll_transmit) gives, call [`handle_timeout`](Self::handle_timeout) by
 /// [`poll_timeout`](Self::poll_timeout), wake who is to be woken, and stop when it
-/// [`is_finished`](Self::is_finished). Input returns nothing: failures end the session, and
+/// [`is_finished`](Self::is_finished). Input returns nothing: failures end the connection, and
 /// everybody who waits learns it.
+///
+/// An engine outlives its connection. When [`is_disconnected`](Self::is_disconnected), the transport
+/// is to be closed; when [`poll_connect`](Self::poll_connect) says so, another one is to be made, and
+/// [`handle_connected`](Self::handle_connected) or [`handle_unreachable`](Self::handle_unreachable)
+/// to tell what came of that.
 pub trait Engine: Send + 'static {
     /// What an engine gives its driver to do, besides bytes.
     type Work;
@@ -33,9 +39,32 @@ pub trait Engine: Send + 'static {
     #[doc(hidden)]
     fn handle_event(&mut self, now: Instant, event: Event) -> Result<(), Violation>;
 
+    /// The link to the broker, through all connections.
+    #[doc(hidden)]
+    fn link(&mut self) -> &mut Link;
+
+    /// The connection is lost, and another will be made.
+    #[doc(hidden)]
+    fn disconnect(&mut self, now: Instant, cause: &SessionError);
+
+    /// The end, for its user's wish or a failure that nothing is done about.
+    #[doc(hidden)]
+    fn end(&mut self, now: Instant, result: Result<(), SessionError>);
+
     /// The state has changed: who waits for that is to be woken.
     #[doc(hidden)]
     fn notify(&mut self);
+
+    /// The connection has failed, or is of no use.
+    #[doc(hidden)]
+    fn fail(&mut self, now: Instant, cause: SessionError) {
+        if self.link().lost(now, &cause) {
+            self.disconnect(now, &cause);
+        } else {
+            self.end(now, Err(cause));
+        }
+        self.connection_mut().close(now);
+    }
 
     /// Draws the conclusions from what the connection has been told.
     #[doc(hidden)]
@@ -57,8 +86,29 @@ pub trait Engine: Send + 'static {
     #[doc(hidden)]
     fn observers(&mut self) -> &mut Observers;
 
+    /// How far it is with its connection.
+    fn connection_state(&self) -> ConnectionState;
+
+    /// Which of the addresses to connect to, if it is time to.
+    fn poll_connect(&mut self, now: Instant) -> Option<usize> {
+        if self.is_disconnected() { self.link().poll_connect(now) } else { None }
+    }
+
+    /// The transport that [`poll_connect`](Self::poll_connect) has asked for is up.
+    fn handle_connected(&mut self, now: Instant) {
+        let Some(left) = self.link().connected(now) else { return };
+        let mut config = self.connection().config().clone();
+        config.handshake_timeout = left;
+        *self.connection_mut() = Connection::new(config, now);
+    }
+
+    /// There is no transport to be had at that address.
+    fn handle_unreachable(&mut self, now: Instant, reason: String) {
+        self.fail(now, SessionError::Unreachable { reason });
+    }
+
     /// The next thing to do.
-    fn poll_work(&mut self) -> Option<Self::Work> {
+    fn poll_work(&mut self, _now: Instant) -> Option<Self::Work> {
         None
     }
 
@@ -81,25 +131,42 @@ pub trait Engine: Send + 'static {
         self.process(now);
     }
 
+    /// Whoever drives the engine has ended: there will be no transport any more.
+    fn handle_end_of_driver(&mut self, now: Instant, reason: String) {
+        if !self.is_finished() {
+            self.connection_mut().handle_transport_error(reason.clone());
+            self.end(now, Err(ConnectionError::Lost { reason }.into()));
+            self.process(now);
+        }
+    }
+
     /// Time has come to [`poll_timeout`](Self::poll_timeout), or passed.
-    fn handle_timeout(&mut self, now: Instant) {
+    fn handle_timeout(&mut self, now: Instant);
+
+    /// What the passing of time means for the connection.
+    #[doc(hidden)]
+    fn handle_connection_timeout(&mut self, now: Instant) {
         self.connection_mut().handle_timeout(now);
         self.process(now);
+        if self.link().is_too_slow(now) {
+            let reason = "the broker was silent after the login, on a channel, for the whole of \
+                          the connect timeout";
+            self.handle_transport_error(now, String::from(reason));
+        }
     }
 
     /// Moves what is to be sent to the end of `out`.
-    fn poll_transmit(&mut self, now: Instant, out: &mut BytesMut) {
-        self.connection_mut().poll_transmit(now, out);
-    }
+    fn poll_transmit(&mut self, now: Instant, out: &mut BytesMut);
 
     /// When to call [`handle_timeout`](Self::handle_timeout), if nothing else happens first.
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.connection().poll_timeout()
-    }
+    fn poll_timeout(&self) -> Option<Instant>;
 
-    /// Whether nothing more will be read. What is to be sent should be, before the transport is
-    /// closed.
-    fn is_finished(&self) -> bool {
+    /// Whether nothing more will be read from the present transport. What is to be sent should be,
+    /// before it is closed.
+    fn is_disconnected(&self) -> bool {
         self.connection().is_finished()
     }
+
+    /// Whether there will be no other connection either.
+    fn is_finished(&self) -> bool;
 }

@@ -40,12 +40,20 @@ pub enum CallError {
         routing_key: String,
     },
     /// No reply came in time.
-    #[error("no reply within {timeout:?}{}", if *.written { "" } else { "; the request was never sent" })]
+    #[error("no reply within {timeout:?}{}", unsent(*.written, .cause.as_ref()))]
     Timeout {
         /// How long the call was willing to wait.
         timeout: Duration,
         /// Whether the request was handed to the network.
         written: bool,
+        /// Why there was no connection when the time was over.
+        cause: Option<SessionError>,
+    },
+    /// So many calls are under way that the client makes no more.
+    #[error("{limit} calls are under way, which is the client's limit (max_in_flight)")]
+    Busy {
+        /// The client's limit.
+        limit: usize,
     },
     /// The connection ended before the reply came, or there is none.
     #[error("{cause}")]
@@ -55,11 +63,20 @@ pub enum CallError {
         /// Why.
         cause: SessionError,
     },
-    /// The broker closed the channel over one of the requests on it, and replies to the others
-    /// can no longer arrive.
+    /// The broker refused this request: there is no such exchange (404), or the user may not write
+    /// to it (403).
+    #[error("the broker refused the request: {}", said(*.code, .text))]
+    Refused {
+        /// The code.
+        code: ReplyCode,
+        /// The broker's words.
+        text: String,
+    },
+    /// The broker closed the channel that the call shared with others, and their replies can no
+    /// longer arrive.
     #[error("the broker closed the channel of the call: {}", said(*.code, .text))]
     ChannelClosed {
-        /// The code: 404 for an unknown exchange, 403 for a missing permission, 406 for others.
+        /// The code: 403 for a missing permission, 406 for others.
         code: ReplyCode,
         /// The broker's words.
         text: String,
@@ -124,9 +141,11 @@ impl CallError {
     /// Whether the request may have run.
     pub fn outcome(&self) -> Outcome {
         match self {
-            Self::Unroutable { .. } | Self::BodyTooLarge { .. } | Self::InvalidRequest(_) => {
-                Outcome::NotExecuted
-            }
+            Self::Unroutable { .. }
+            | Self::Refused { .. }
+            | Self::Busy { .. }
+            | Self::BodyTooLarge { .. }
+            | Self::InvalidRequest(_) => Outcome::NotExecuted,
             Self::Timeout { written, .. }
             | Self::Disconnected { written, .. }
             | Self::ChannelClosed { written, .. }
@@ -138,6 +157,17 @@ impl CallError {
                 }
             }
             Self::Fault(_) | Self::UnreadableReply(_) => Outcome::Executed,
+        }
+    }
+}
+
+fn unsent(written: bool, cause: Option<&SessionError>) -> String {
+    match (written, cause) {
+        (true, None) => String::new(),
+        (true, Some(cause)) => alloc::format!("; the connection is lost: {cause}"),
+        (false, None) => String::from("; the request was never sent"),
+        (false, Some(cause)) => {
+            alloc::format!("; the request was never sent, for want of a connection: {cause}")
         }
     }
 }
@@ -156,6 +186,12 @@ pub enum SessionError {
     /// The connection failed.
     #[error(transparent)]
     Connection(#[from] ConnectionError),
+    /// There is no broker to be reached at an address of its.
+    #[error("{reason}")]
+    Unreachable {
+        /// Where, and why.
+        reason: String,
+    },
     /// The broker does not announce the capability `direct_reply_to`.
     #[error("the broker ({product}) does not support Direct Reply-to; RabbitMQ 3.6.1 and later do")]
     NoDirectReplyTo {
@@ -193,6 +229,29 @@ pub enum SessionError {
     /// All channels of the connection are in use, or a queue's arguments exceed a frame.
     #[error(transparent)]
     Misuse(#[from] Misuse),
+}
+
+impl SessionError {
+    /// Whether the broker was reached and said no, which it is likely to say again.
+    pub(crate) fn is_refusal(&self) -> bool {
+        use ConnectionError as Connection;
+        const REFUSALS: [ReplyCode; 2] = [ReplyCode::ACCESS_REFUSED, ReplyCode::NOT_ALLOWED];
+        match self {
+            Self::Connection(
+                Connection::LoginRefused { .. }
+                | Connection::VirtualHostRefused { .. }
+                | Connection::NoMechanism { .. }
+                | Connection::NotAmqp(_)
+                | Connection::FrameMaxTooSmall { .. },
+            )
+            | Self::NoDirectReplyTo { .. }
+            | Self::ReplyConsumerRefused { .. }
+            | Self::Queue { .. }
+            | Self::Misuse(_) => true,
+            Self::Connection(Connection::ClosedByPeer { code, .. }) => REFUSALS.contains(code),
+            Self::Connection(_) | Self::Unreachable { .. } | Self::HandlersAborted { .. } => false,
+        }
+    }
 }
 
 fn queue_hint(code: ReplyCode, method: (u16, u16)) -> &'static str {

@@ -86,6 +86,7 @@ mod message;
 mod observers;
 #[cfg(feature = "tokio")]
 mod queue;
+mod reconnect;
 pub mod requester;
 pub mod responder;
 #[cfg(feature = "tokio")]
@@ -110,7 +111,8 @@ pub use leveret_codec::{
 pub use message::{Fault, Reply, Request};
 #[cfg(feature = "tokio")]
 pub use queue::Queue;
-pub use requester::Stats;
+pub use reconnect::{ConnectionState, Reconnect, Reconnecting};
+pub use requester::{Retry, Stats};
 pub use responder::ServerStats;
 #[cfg(feature = "tokio")]
 pub use server::{Server, ServerBuilder};

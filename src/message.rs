@@ -3,6 +3,7 @@
 
 use alloc::string::{String, ToString};
 use core::fmt;
+use core::time::Duration;
 
 use bytes::Bytes;
 use leveret_codec::{BasicProperties, FieldTable, FieldValue, LongStr, ShortStr, TableError};
@@ -14,7 +15,7 @@ pub(crate) const REPLY_TO: ShortStr = ShortStr::from_static("amq.rabbitmq.reply-
 /// Refuses properties that the broker would close the channel over, which would cost the messages
 /// beside this one.
 pub(crate) fn check(properties: &BasicProperties) -> Result<(), &'static str> {
-    if properties.expiration.as_ref().is_some_and(|text| !is_time_to_live(text)) {
+    if properties.expiration.as_ref().is_some_and(|text| time_to_live(text).is_none()) {
         return Err("the expiration is no whole number of milliseconds of up to ten years");
     }
     if properties.delivery_mode.is_some_and(|mode| !is_delivery_mode(mode)) {
@@ -50,11 +51,12 @@ pub(crate) fn has_no_number(value: &FieldValue) -> bool {
     }
 }
 
-/// Whether this is a whole number of milliseconds that RabbitMQ takes: ten years and no more.
-pub(crate) fn is_time_to_live(text: &ShortStr) -> bool {
+/// A whole number of milliseconds that RabbitMQ takes: ten years and no more.
+pub(crate) fn time_to_live(text: &ShortStr) -> Option<Duration> {
     const TEN_YEARS: u64 = 315_360_000_000;
     let digits = text.as_bytes().iter().all(u8::is_ascii_digit);
-    digits && text.to_string().parse().is_ok_and(|time: u64| time <= TEN_YEARS)
+    let milliseconds = text.to_string().parse().ok().filter(|time| digits && *time <= TEN_YEARS)?;
+    Some(Duration::from_millis(milliseconds))
 }
 
 /// Whether this says if a message is to be written to disk.
@@ -75,6 +77,10 @@ pub struct Request {
     pub routing_key: ShortStr,
     /// Whether it may have been delivered before, to a server that did not finish it.
     pub redelivered: bool,
+    /// How much longer its caller waits, at most, from when the handler begins; `None` if it does not
+    /// say. It is the `expiration` less the time that the request has waited here; the time that it was
+    /// under way before is unknown.
+    pub time_left: Option<Duration>,
 }
 
 impl Request {

@@ -8,15 +8,16 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::connect::{ConnectError, MAX_BODY_SIZE, Options};
+use crate::connect::{ConnectError, MAX_BODY_SIZE, Options, Start};
 use crate::driver::Shared;
 use crate::queue::Queue;
-use crate::responder::{Answer, Arrived, Responder, ServerStats};
+use crate::responder::{Answer, Arrived, QueueOptions, Responder, ServerStats};
 use crate::uri::{Uri, UriError};
-use crate::{Fault, Reply, Request, SessionError};
+use crate::{ConnectionState, Fault, Reconnect, Reply, Request, SessionError};
 
 /// A server: consumes requests from queues, runs a handler for each, and sends the replies.
 ///
@@ -38,6 +39,10 @@ use crate::{Fault, Reply, Request, SessionError};
 /// before, the broker delivers the request again, to this server or another, with
 /// [`redelivered`](Request::redelivered) set: handlers should be fit to run twice.
 ///
+/// When the connection is lost, the server makes another ([`ServerBuilder::reconnect`]), and declares
+/// and consumes its queues anew. Handlers at work go on, and their replies are sent on the new
+/// connection; for the rest of a lost connection's requests, see above.
+///
 /// When a `Server` is dropped, it ends in the background as [`shutdown`](Self::shutdown) does, but
 /// without a limit in time.
 #[derive(Debug)]
@@ -52,24 +57,33 @@ type HandlerFuture = Pin<Box<dyn Future<Output = Result<Reply, Fault>> + Send>>;
 
 /// The handlers at work.
 #[derive(Debug, Clone, Default)]
-struct Running(Arc<Mutex<JoinSet<()>>>);
+struct Running(Arc<Handlers>);
 
-/// A handler that nobody waits for runs on to its end: it has begun to change the world.
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.tasks().detach_all();
-    }
-}
+#[derive(Debug, Default)]
+struct Handlers(Mutex<JoinSet<()>>);
 
 impl Running {
     fn spawn(&self, handler: impl Future<Output = ()> + Send + 'static) {
-        let mut tasks = self.tasks();
+        let mut tasks = self.0.tasks();
         while tasks.try_join_next().is_some() {}
         tasks.spawn(handler);
     }
 
+    fn abort_all(&self) {
+        self.0.tasks().abort_all();
+    }
+}
+
+impl Handlers {
     fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A handler that nobody waits for runs on to its end: it has begun to change the world.
+impl Drop for Handlers {
+    fn drop(&mut self) {
+        self.tasks().detach_all();
     }
 }
 
@@ -82,6 +96,7 @@ impl Server {
             prefetch: None,
             connect_timeout: None,
             connection_name: None,
+            reconnect: Reconnect::default(),
             shutdown_timeout: Duration::from_secs(30),
             max_reply_size: MAX_BODY_SIZE,
         }
@@ -98,7 +113,12 @@ impl Server {
         self.shared.query(|responder| responder.stats())
     }
 
-    /// Waits until the server has ended, which it does by itself only if it fails.
+    /// How it is with the connection, now and from now on: to show, to log, or to wait for.
+    pub fn connection_state(&self) -> watch::Receiver<ConnectionState> {
+        self.shared.connection_state()
+    }
+
+    /// Waits until the server has ended, which it does by itself only if it fails for good.
     ///
     /// # Errors
     /// [`SessionError`] says why it could not go on.
@@ -121,7 +141,7 @@ impl Server {
         let handlers = self.stats().running;
         // In this order: none is begun behind the last that is aborted.
         self.shared.command(Responder::close);
-        self.running.tasks().abort_all();
+        self.running.abort_all();
         self.stopped().await?;
         Err(SessionError::HandlersAborted { handlers })
     }
@@ -141,6 +161,7 @@ pub struct ServerBuilder {
     prefetch: Option<u16>,
     connect_timeout: Option<Duration>,
     connection_name: Option<String>,
+    reconnect: Reconnect,
     shutdown_timeout: Duration,
     max_reply_size: u64,
 }
@@ -173,10 +194,18 @@ impl ServerBuilder {
         self
     }
 
-    /// How long connecting may take, from the first packet to the last consumer. 10 seconds
-    /// unless set here or as `connection_timeout` in the URI.
+    /// How long connecting to one address may take, from the first packet to the last consumer. 10
+    /// seconds unless set here or as `connection_timeout` in the URI.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = Some(timeout);
+        self
+    }
+
+    /// Whether to connect anew when the connection is lost, and after what pauses. Unless set, it is
+    /// tried for ever ([`Reconnect::default`]). The same goes for a queue that the broker refuses
+    /// after it was served; one that it refuses from the beginning keeps the server from starting.
+    pub fn reconnect(mut self, policy: Reconnect) -> Self {
+        self.reconnect = policy;
         self
     }
 
@@ -205,11 +234,14 @@ impl ServerBuilder {
     /// # Errors
     /// [`ConnectError`], which names the queue if the broker refuses one.
     pub async fn start(self) -> Result<Server, ConnectError> {
-        self.start_with(Options::tcp).await
+        let Parts { options, engine, handlers, running, shutdown_timeout } = self.parts()?;
+        let connect = options.connect(engine, work(handlers, running.clone()), ready);
+        Ok(Server { shared: connect.await?, running, shutdown_timeout })
     }
 
     /// Does the same over a stream that is there already, such as a tunnel or one end of
-    /// [`tokio::io::duplex`]. Of the URI, user, password, virtual host and parameters count.
+    /// [`tokio::io::duplex`]. Of the URI, user, password, virtual host and parameters count. There is
+    /// no other stream to reconnect with: when this one ends, so does the server.
     ///
     /// Nobody but you knows where the stream leads, so the password is sent in the clear if nothing
     /// else is asked for: see to it that the stream is private or encrypts.
@@ -220,51 +252,64 @@ impl ServerBuilder {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        self.start_with(async |_: &Options| Ok(stream)).await
+        let Parts { options, engine, handlers, running, shutdown_timeout } = self.parts()?;
+        let work = work(handlers, running.clone());
+        let connect = options.connect_over(stream, engine, work, ready);
+        Ok(Server { shared: connect.await?, running, shutdown_timeout })
     }
 
-    async fn start_with<S>(
-        self,
-        stream: impl AsyncFnOnce(&Options) -> Result<S, ConnectError>,
-    ) -> Result<Server, ConnectError>
-    where
-        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    {
+    fn parts(self) -> Result<Parts<impl Fn(Start) -> Responder>, ConnectError> {
         if self.queues.is_empty() {
             return Err(ConnectError::NoQueues);
         }
         let mut options = Options::new(self.uri?)?;
         options.connect_timeout = self.connect_timeout.unwrap_or(options.connect_timeout);
+        options.reconnect = self.reconnect;
         if let Some(name) = self.connection_name {
             options.set_connection_name(&name)?;
         }
-        let (mut queues, mut handlers) = (Vec::new(), Vec::new());
+        let (mut queues, mut handlers) = (Vec::<QueueOptions>::new(), Vec::new());
         for (queue, handler) in self.queues {
             queues.push(queue.into_options(self.prefetch)?);
             handlers.push(handler);
         }
         let max_reply_size = usize::try_from(self.max_reply_size).unwrap_or(usize::MAX);
-        let running = Running::default();
-        let handlers_running = running.clone();
-        let shared = options
-            .connect(
-                stream,
-                |config, now| Responder::new(config, queues, max_reply_size, now),
-                move |shared: &Arc<Shared<Responder>>, arrived: Arrived| {
-                    if let Some(handler) = handlers.get(arrived.queue) {
-                        let shared = Arc::clone(shared);
-                        handlers_running.spawn(serve(Arc::clone(handler), shared, arrived));
-                    }
-                },
-                async |shared: &Shared<Responder>| shared.wait(|it| it.readiness()).await,
-            )
-            .await?;
-        Ok(Server { shared, running, shutdown_timeout: self.shutdown_timeout })
+        let engine = move |Start { config, reconnecting, address, now }| {
+            Responder::new(config, queues.iter().cloned(), max_reply_size, now)
+                .with_reconnect(reconnecting, address)
+        };
+        let (running, shutdown_timeout) = (Running::default(), self.shutdown_timeout);
+        Ok(Parts { options, engine, handlers, running, shutdown_timeout })
     }
 }
 
-/// Runs the handler for one request and hands its answer to the engine. Where the connection has
-/// gone in the meantime, so has the request: back to its queue.
+/// What a server is made of.
+struct Parts<E> {
+    options: Options,
+    engine: E,
+    handlers: Vec<Handler>,
+    running: Running,
+    shutdown_timeout: Duration,
+}
+
+/// Runs the handler of each request.
+fn work(
+    handlers: Vec<Handler>,
+    running: Running,
+) -> impl FnMut(&Arc<Shared<Responder>>, Arrived) + Clone {
+    move |shared, arrived| {
+        if let Some(handler) = handlers.get(arrived.queue) {
+            let shared = Arc::clone(shared);
+            running.spawn(serve(Arc::clone(handler), shared, arrived));
+        }
+    }
+}
+
+fn ready(responder: &mut Responder) -> Poll<Result<(), SessionError>> {
+    responder.readiness()
+}
+
+/// Runs the handler for one request and hands its answer to the engine.
 async fn serve(handler: Handler, shared: Arc<Shared<Responder>>, arrived: Arrived) {
     let Arrived { request, pending, .. } = arrived;
     let answer = match unwinding(async move { handler(request).await }).await {

@@ -29,6 +29,8 @@ pub(crate) struct Dialogue<E> {
     to_engine: BytesMut,
     /// What the engine has sent and the test not yet looked at.
     to_broker: BytesMut,
+    /// The address that the engine wants to be connected to.
+    wanted: Option<usize>,
 }
 
 /// What the broker says of itself in the handshake.
@@ -77,10 +79,31 @@ impl<E: Engine> Dialogue<E> {
             now,
             to_engine: BytesMut::new(),
             to_broker: BytesMut::new(),
+            wanted: None,
         };
         dialogue.transmit();
         assert_eq!(dialogue.to_broker.split(), b"AMQP\x00\x00\x09\x01"[..]);
         dialogue
+    }
+
+    /// The engine asks for another connection, to that address, and gets it.
+    #[track_caller]
+    pub(crate) fn connects_anew(&mut self, address: usize) {
+        self.wants_to_connect(address);
+        self.engine.handle_connected(self.now);
+        self.transmit();
+        assert_eq!(self.to_broker.split(), b"AMQP\x00\x00\x09\x01"[..]);
+        self.shake_hands(RABBITMQ);
+    }
+
+    /// The pause is over: the engine asks to be connected to that address.
+    #[track_caller]
+    pub(crate) fn wants_to_connect(&mut self, address: usize) {
+        assert!(self.engine.is_disconnected(), "the old transport is done with");
+        self.discard_sent();
+        self.to_engine.clear();
+        self.advance(Duration::from_secs(60));
+        assert_eq!(self.wanted.take(), Some(address), "the address to connect to");
     }
 
     #[track_caller]
@@ -145,6 +168,7 @@ impl<E: Engine> Dialogue<E> {
         while let Some(due) = self.engine.poll_timeout().filter(|due| *due <= end) {
             self.now = self.now.max(due);
             self.engine.handle_timeout(self.now);
+            self.wanted = self.engine.poll_connect(self.now).or(self.wanted);
             let next = self.engine.poll_timeout();
             assert!(next.is_none_or(|next| next > self.now), "a timer that would spin: {next:?}");
         }

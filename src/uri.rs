@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! amqp_URI       = ( "amqp" / "amqps" ) "://" amqp_authority [ "/" vhost ] [ "?" query ]
-//! amqp_authority = [ username [ ":" password ] "@" ] host [ ":" port ]
+//! amqp_authority = [ username [ ":" password ] "@" ] address *( "," address )
+//! address        = host [ ":" port ]
 //! ```
 //!
-//! This is the [RabbitMQ URI specification][spec] with the [query parameters][query] of RabbitMQ's
+//! This is the [RabbitMQ URI specification][spec], with several addresses for a cluster, and with the [query parameters][query] of RabbitMQ's
 //! own Erlang client. What the specification leaves open about absent parts, [`Uri`] says.
 //!
 //! [spec]: https://www.rabbitmq.com/docs/uri-spec
@@ -17,6 +18,7 @@ mod percent;
 mod query;
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
 use core::time::Duration;
@@ -37,6 +39,7 @@ pub use self::query::AuthMechanism;
 /// | user and password | `guest`, `guest` | a user without password has an empty one |
 /// | host | `localhost` | a name, an IPv4 address, or an IPv6 address in brackets |
 /// | port | 5672, or 5671 with `amqps` | 1 to 65535 |
+/// | further addresses | none | `,host:port`: other nodes of the same cluster, tried in turn |
 /// | virtual host | `/` | a single segment: `/` in its name is `%2f`, and `amqp://host/` is the virtual host of the empty name |
 /// | `heartbeat` | the default | seconds, 0 to 65535 |
 /// | `connection_timeout` | the default | **milliseconds**, 1 to 4294967295 |
@@ -57,11 +60,14 @@ pub use self::query::AuthMechanism;
 /// use leveret::uri::Uri;
 ///
 /// let uri: Uri = "amqp://alice:s%40crets@[::1]/orders?heartbeat=30".parse()?;
-/// assert_eq!((uri.host(), uri.port()), ("::1", 5672));
+/// assert_eq!(uri.addresses()[0].host(), "::1");
 /// assert_eq!(uri.username(), "alice");
 /// assert_eq!(uri.virtual_host(), "orders");
 /// assert_eq!(uri.heartbeat(), Some(30));
 /// assert_eq!(uri.to_string(), "amqp://alice:***@[::1]:5672/orders?heartbeat=30");
+///
+/// let cluster: Uri = "amqp://alice:secret@one,two:5673/orders".parse()?;
+/// assert_eq!(cluster.addresses()[1].to_string(), "two:5673");
 /// # Ok::<(), leveret::uri::UriError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,18 +75,20 @@ pub struct Uri {
     is_tls: bool,
     username: String,
     password: Secret,
-    host: String,
-    port: u16,
+    /// At least one.
+    addresses: Vec<Address>,
     virtual_host: ShortStr,
     query: Query,
 }
 
-impl Uri {
-    /// Whether the scheme is `amqps`: TLS from the first octet on.
-    pub fn is_tls(&self) -> bool {
-        self.is_tls
-    }
+/// Where one node of a broker listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    host: String,
+    port: u16,
+}
 
+impl Address {
     /// The host's name or address. An IPv6 address has no brackets here.
     pub fn host(&self) -> &str {
         &self.host
@@ -89,6 +97,26 @@ impl Uri {
     /// The port, never 0.
     pub fn port(&self) -> u16 {
         self.port
+    }
+}
+
+/// `host:port`, with brackets around an IPv6 address.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port } = self;
+        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+    }
+}
+
+impl Uri {
+    /// Whether the scheme is `amqps`: TLS from the first octet on.
+    pub fn is_tls(&self) -> bool {
+        self.is_tls
+    }
+
+    /// The nodes of the broker, at least one, in the order to try them.
+    pub fn addresses(&self) -> &[Address] {
+        &self.addresses
     }
 
     /// Who logs in.
@@ -172,12 +200,15 @@ impl fmt::Display for Uri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.is_tls { "amqps" } else { "amqp" };
         write!(f, "{scheme}://{}:***@", Encoded(self.username.as_bytes()))?;
-        if self.host.contains(':') {
-            write!(f, "[{}]", self.host.replace('%', "%25"))?;
-        } else {
-            write!(f, "{}", Encoded(self.host.as_bytes()))?;
+        for (index, Address { host, port }) in self.addresses.iter().enumerate() {
+            f.write_str(if index == 0 { "" } else { "," })?;
+            if host.contains(':') {
+                write!(f, "[{}]:{port}", host.replace('%', "%25"))?;
+            } else {
+                write!(f, "{}:{port}", Encoded(host.as_bytes()))?;
+            }
         }
-        write!(f, ":{}/{}{}", self.port, Encoded(self.virtual_host.as_bytes()), self.query)
+        write!(f, "/{}{}", Encoded(self.virtual_host.as_bytes()), self.query)
     }
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use leveret::broker::script::{Dialogue, Greeting, ScriptListener, ScriptedPeer};
 use leveret::connection::ConnectionError;
 use leveret::{
-    BasicProperties, CallError, Client, ConnectError, Outcome, Queue, ReplyCode, Request, Server,
-    SessionError, ShortStr,
+    BasicProperties, CallError, Client, ConnectError, Outcome, Queue, Reconnect, ReplyCode,
+    Request, Server, SessionError, ShortStr,
 };
 use leveret_codec::{Frame, basic, channel, connection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -91,7 +91,7 @@ async fn nonsense_is_answered_with_a_code() {
     })
     .await
     .unwrap();
-    let client = Client::connect(&peer.url()).await.unwrap();
+    let client = Client::builder(peer.url()).reconnect(Reconnect::never()).connect().await.unwrap();
     client.call("ping", "hello").await.unwrap_err();
     let error = client.closed().await.unwrap_err();
     assert!(
@@ -189,6 +189,7 @@ async fn a_server_is_served() {
     .await
     .unwrap();
     let server = Server::builder(peer.url())
+        .reconnect(Reconnect::never())
         .handle(Queue::new("ping"), |request: Request| async move { Ok(request.into_body()) })
         .start()
         .await

@@ -138,7 +138,7 @@ impl Scene for Run {
             self.give(0, Answer::Reply(Reply::new("too late")));
         }
         let stats = self.engine.stats();
-        assert!(stats.running == 0 && self.engine.poll_work().is_none());
+        assert!(stats.running == 0 && self.engine.poll_work(self.now).is_none());
         assert!(stats.requests <= self.handed as u64);
         let answers = stats.replies + stats.faults + stats.without_reply_to + stats.unsent;
         assert_eq!(answers, self.answers as u64, "{stats:?}");
@@ -263,7 +263,7 @@ impl Run {
         let mut wake = Vec::new();
         self.engine.take_wakers(&mut wake);
         wake.into_iter().for_each(Waker::wake);
-        while let Some(Arrived { queue, request, pending }) = self.engine.poll_work() {
+        while let Some(Arrived { queue, request, pending, .. }) = self.engine.poll_work(self.now) {
             assert!(!self.closed, "a request to work on after the close");
             let correlation_id = request.properties.correlation_id;
             self.at_work.push((queue, pending, correlation_id));

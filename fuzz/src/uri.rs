@@ -22,7 +22,7 @@ pub fn check(octets: &[u8]) {
 /// Everything but the password.
 fn facts(uri: &Uri) -> impl PartialEq + core::fmt::Debug {
     (
-        (uri.is_tls(), uri.username().to_owned(), uri.host().to_owned(), uri.port()),
+        (uri.is_tls(), uri.username().to_owned(), uri.addresses().to_vec()),
         (uri.virtual_host().clone(), uri.heartbeat(), uri.connection_timeout()),
         (uri.channel_max(), uri.frame_max(), uri.auth_mechanism()),
     )
@@ -38,6 +38,6 @@ fn hides(password: &[u8], uri: &str, texts: &[&str]) {
     }
 }
 
-const ALWAYS: &str = "Uri { is_tls: false, true, username: , password: Secret(***), host: , port: 5672, 5671, \
+const ALWAYS: &str = "Uri { is_tls: false, true, username: , password: Secret(***), addresses: [Address { host: , port: 5672, 5671 }], \
     virtual_host: , query: Query { heartbeat: Some(), None, connection_timeout: None, \
     channel_max: None, frame_max: None, auth_mechanism: None } } guest localhost amqp:// amqps:// Plain AmqPlain External";

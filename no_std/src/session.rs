@@ -28,7 +28,7 @@ pub(crate) fn a_call_is_answered() -> Option<()> {
     let id = warren.request("hello")?;
     warren.run()?;
 
-    let arrived = warren.server.engine.poll_work()?;
+    let arrived = warren.server.engine.poll_work(warren.now)?;
     let reply = Reply::new(arrived.request.into_body()).content_type("text/plain");
     warren.server.engine.answer(warren.now, arrived.pending, Answer::Reply(reply));
     warren.run()?;

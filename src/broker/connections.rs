@@ -14,8 +14,8 @@ use super::transport::{Faults, Line};
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use leveret::Client;
 /// use leveret::broker::Broker;
+/// use leveret::{Client, ConnectionState};
 ///
 /// let broker = Broker::builder().record_frames().start().await?;
 /// let client = Client::builder(&broker.url()).connection_name("shop").connect().await?;
@@ -25,8 +25,10 @@ use super::transport::{Faults, Line};
 /// let transcript = connection.transcript().to_string();
 /// assert!(transcript.contains(r#"client <- 1 basic.return 312 NO_ROUTE ""/"nobody""#));
 ///
+/// let mut state = client.connection_state();
 /// connection.drop_now();
-/// assert!(client.closed().await.is_err());
+/// state.wait_for(|state| matches!(state, ConnectionState::Reconnecting { .. })).await?;
+/// state.wait_for(|state| *state == ConnectionState::Connected).await?;
 /// # Ok(())
 /// # }
 /// ```

@@ -73,6 +73,8 @@ pub struct Connection {
     /// What came instead of a first frame, while it is too little to tell what it is.
     greeting: Bytes,
     transmit: BytesMut,
+    /// Octets handed out to be sent since the beginning.
+    transmitted: u64,
     /// Octets of it that answer the peer, and were not asked for by our user.
     answers: usize,
     events: VecDeque<Event>,
@@ -111,6 +113,7 @@ impl Connection {
             is_out_of_step: false,
             greeting: Bytes::new(),
             transmit,
+            transmitted: 0,
             answers: 0,
             events: VecDeque::new(),
             ended: false,
@@ -127,6 +130,8 @@ impl Connection {
         }
         self.heartbeat.sent(now);
         self.answers = 0;
+        let length = u64::try_from(self.transmit.len()).unwrap_or(u64::MAX);
+        self.transmitted = self.transmitted.saturating_add(length);
         if out.is_empty() {
             core::mem::swap(out, &mut self.transmit);
         } else {
@@ -160,7 +165,17 @@ impl Connection {
         self.transmit.len()
     }
 
+    /// Octets that [`poll_transmit`](Self::poll_transmit) has handed out since the beginning.
+    pub fn transmitted(&self) -> u64 {
+        self.transmitted
+    }
+
     // ------------------------------------------------------------------ what is known
+
+    /// What it was made with.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
 
     /// What the broker said of itself.
     pub fn server_properties(&self) -> &FieldTable {

@@ -12,6 +12,7 @@ use core::time::Duration;
 use bytes::Bytes;
 use leveret_codec::{BasicProperties, ShortStr};
 
+use super::retrying::{Retries, Retry};
 use crate::{CallError, Instant, Reply};
 
 /// A call's place in the table, and which of the calls that have used it.
@@ -38,6 +39,8 @@ pub struct Outgoing {
     /// Whether to subscribe, publish, wait and cancel on a channel of its own, for servers that do
     /// not echo the correlation-id: whatever arrives there is the reply.
     pub own_channel: bool,
+    /// Whether to send it again when it fails with its connection or channel.
+    pub retry: Retry,
 }
 
 #[derive(Debug)]
@@ -46,16 +49,45 @@ pub(super) struct Call {
     pub(super) timeout: Duration,
     pub(super) deadline: Instant,
     pub(super) waker: Option<Waker>,
+    pub(super) retries: Retries,
+}
+
+impl Call {
+    pub(super) fn new(outgoing: Outgoing, timeout: Duration, deadline: Instant) -> Self {
+        let retries = Retries::new(outgoing.retry);
+        Self { phase: Phase::Waiting(outgoing), timeout, deadline, waker: None, retries }
+    }
 }
 
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// For a channel that can take it.
+    /// For its turn: a connection, room among those in flight, room in front of the socket.
     Waiting(Outgoing),
+    /// For a channel that it is lent.
+    Opening(Outgoing),
     /// Handed to the connection, on this channel. Its last octet is the `end`th of the stream.
     Sent { channel: u16, body_size: u64, end: u64 },
     /// For the user to come and see.
     Done(Result<Reply, CallError>),
+}
+
+impl Phase {
+    /// Whether the call has had its turn, and not ended.
+    pub(super) fn is_in_flight(&self) -> bool {
+        matches!(self, Self::Opening(_) | Self::Sent { .. })
+    }
+
+    /// The request, if it was not sent.
+    pub(super) fn into_unsent(self) -> Option<Outgoing> {
+        match self {
+            Self::Waiting(outgoing) | Self::Opening(outgoing) => Some(outgoing),
+            Self::Sent { .. } | Self::Done(_) => None,
+        }
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self, Self::Done(_))
+    }
 }
 
 #[derive(Debug)]
@@ -113,7 +145,7 @@ impl Calls {
     /// How many have not been sent.
     pub(super) fn waiting(&self) -> usize {
         let calls = self.slots.iter().filter_map(|slot| slot.call.as_ref());
-        calls.filter(|call| matches!(call.phase, Phase::Waiting(_))).count()
+        calls.filter(|call| matches!(call.phase, Phase::Waiting(_) | Phase::Opening(_))).count()
     }
 
     pub(super) fn ids(&self) -> Vec<CallId> {
@@ -182,12 +214,7 @@ mod tests {
     use alloc::string::{String, ToString};
 
     fn call() -> Call {
-        Call {
-            phase: Phase::Waiting(Outgoing::default()),
-            timeout: Duration::ZERO,
-            deadline: Instant::default(),
-            waker: None,
-        }
+        Call::new(Outgoing::default(), Duration::ZERO, Instant::default())
     }
 
     #[test]

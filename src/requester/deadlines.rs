@@ -3,7 +3,7 @@
 use alloc::collections::BinaryHeap;
 use core::cmp::Reverse;
 
-use super::calls::{CallId, Calls, Phase};
+use super::calls::{CallId, Calls};
 use crate::Instant;
 
 /// Most calls end long before their deadline, and taking each out of the middle of a heap would
@@ -43,5 +43,5 @@ impl Deadlines {
 }
 
 fn is_pending(calls: &mut Calls, id: CallId) -> bool {
-    calls.get_mut(id).is_some_and(|call| !matches!(call.phase, Phase::Done(_)))
+    calls.get_mut(id).is_some_and(|call| !call.phase.is_done())
 }

@@ -8,12 +8,14 @@ use bytes::BytesMut;
 use leveret_codec::{Method, ReplyCode, basic, channel as channel_method};
 
 use super::calls::{Call, Phase};
-use super::{CallId, OwnChannel, Requester, Subscription};
+use super::side_channels::SideChannels;
+use super::{CallId, Requester, Subscription, ended_error, sending};
 use crate::connection::{Connection, Content, Event, Misuse, Unreadable, Violation};
 use crate::engine::Engine;
 use crate::message::REPLY_TO;
 use crate::observers::Observers;
-use crate::{CallError, Fault, Instant, Reply, SessionError};
+use crate::reconnect::Link;
+use crate::{CallError, ConnectionState, Fault, Instant, Reply, SessionError};
 
 impl Engine for Requester {
     type Work = core::convert::Infallible;
@@ -58,9 +60,49 @@ impl Engine for Requester {
             }
             Event::Flow { active: true, .. } => self.start_waiting(now),
             Event::Flow { .. } | Event::ChannelClosed { .. } | Event::SecretUpdated => {}
-            Event::Closed(result) => self.end(result.map_err(SessionError::from)),
+            Event::Closed(Ok(())) if self.link.is_connected() => self.end(now, Ok(())),
+            // What it was closed for was dealt with before.
+            Event::Closed(Ok(())) => {}
+            Event::Closed(Err(error)) => self.fail(now, error.into()),
         }
         Ok(())
+    }
+
+    fn link(&mut self) -> &mut Link {
+        &mut self.link
+    }
+
+    /// What was sent has ended, and the rest waits for the next connection.
+    fn disconnect(&mut self, _now: Instant, cause: &SessionError) {
+        if matches!(self.subscription, Subscription::Ready { .. }) {
+            self.stats.disconnects = self.stats.disconnects.saturating_add(1);
+        }
+        self.subscription = Subscription::None;
+        self.side_channels = SideChannels::default();
+        self.blocked = None;
+        self.proven_size = sending::SMALL_BODY;
+        self.broker_limit = u64::MAX;
+        let error = |written| CallError::Disconnected { written, cause: cause.clone() };
+        self.fail_pending(false, error);
+        self.wait_again();
+        self.observers.change(&mut self.wake);
+    }
+
+    fn end(&mut self, _now: Instant, result: Result<(), SessionError>) {
+        let ended = self.ended.get_or_insert(result).clone();
+        self.link.end();
+        self.subscription = Subscription::None;
+        self.fail_pending(true, |written| ended_error(&ended, written));
+        self.waiting.clear();
+        self.observers.change(&mut self.wake);
+    }
+
+    fn connection_state(&self) -> ConnectionState {
+        self.link.connection_state(self.ended.as_ref(), self.blocked.as_deref())
+    }
+
+    fn is_finished(&self) -> bool {
+        self.ended.is_some() && self.connection.is_finished()
     }
 
     fn notify(&mut self) {
@@ -68,26 +110,27 @@ impl Engine for Requester {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        self.connection.handle_timeout(now);
-        self.process(now);
+        self.handle_connection_timeout(now);
         while let Some(id) = self.deadlines.pop_expired(now, &mut self.calls) {
             let written = self.is_sent(id);
             let Some(Call { timeout, .. }) = self.calls.get_mut(id) else { continue };
-            let timeout = *timeout;
-            self.resolve(id, Err(CallError::Timeout { timeout, written }));
+            let (timeout, cause) = (*timeout, self.link.cause().cloned());
+            self.resolve(id, Err(CallError::Timeout { timeout, written, cause }));
         }
     }
 
     fn poll_transmit(&mut self, now: Instant, out: &mut BytesMut) {
-        let length = u64::try_from(self.connection.transmit_len()).unwrap_or(u64::MAX);
-        self.transmitted = self.transmitted.saturating_add(length);
-        self.connection.poll_transmit(now, out);
-        // There is room again.
+        // Others may have ended, and made room.
         self.start_waiting(now);
+        self.connection.poll_transmit(now, out);
+        // There is room for more in front of the socket.
+        self.start_waiting(now);
+        self.close_when_drained(now);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        [self.connection.poll_timeout(), self.deadlines.next()].into_iter().flatten().min()
+        let of_link = self.link.poll_timeout(self.is_disconnected());
+        [self.connection.poll_timeout(), of_link, self.deadlines.next()].into_iter().flatten().min()
     }
 
     fn take_wakers(&mut self, wake: &mut Vec<Waker>) {
@@ -105,8 +148,7 @@ impl Requester {
             let product = self.connection.server_properties().get("product");
             let product = product.as_ref().and_then(|product| product.as_str());
             let product = self.connection.quote(product.unwrap_or("of no name"));
-            self.end(Err(SessionError::NoDirectReplyTo { product }));
-            return self.connection.close(now);
+            return self.fail(now, SessionError::NoDirectReplyTo { product });
         }
         self.subscribe(now);
     }
@@ -123,8 +165,7 @@ impl Requester {
     /// the event that says so follows.
     fn refused(&mut self, now: Instant, misuse: Misuse) {
         if !matches!(misuse, Misuse::NotOpen | Misuse::ChannelNotOpen(_)) {
-            self.end(Err(misuse.into()));
-            self.connection.close(now);
+            self.fail(now, misuse.into());
         }
     }
 
@@ -133,7 +174,7 @@ impl Requester {
             Subscription::Opening { channel } if channel == opened => {
                 self.subscription = Subscription::Consuming { channel };
             }
-            _ if self.own_channels.contains_key(&opened) => {}
+            _ if self.side_channels.get(opened).is_some() => {}
             // Its call has gone while it was being opened.
             _ => return self.abandon_channel(opened),
         }
@@ -161,22 +202,21 @@ impl Requester {
             Subscription::Consuming { channel } if channel == on => {
                 let consumer_tag = consume_ok.consumer_tag.detached();
                 self.subscription = Subscription::Ready { channel, consumer_tag };
+                self.link.ready(now);
                 self.observers.change(&mut self.wake);
                 self.start_waiting(now);
                 return Ok(());
             }
             _ => {}
         }
-        match self.own_channels.get_mut(&on) {
-            Some(own) if !own.consuming => {
-                own.consuming = true;
-                let call = own.call;
-                self.start_own(now, call, on);
+        match self.side_channels.consuming(on) {
+            Some(call) => {
+                self.start_beside(now, call, on);
                 Ok(())
             }
             // Its call has gone, and the channel with it.
-            _ if !self.connection.is_channel_open(on) => Ok(()),
-            _ => {
+            None if !self.connection.is_channel_open(on) => Ok(()),
+            None => {
                 let text = "basic.consume-ok that nobody asked for";
                 Err(Violation::new(ReplyCode::COMMAND_INVALID, text))
             }
@@ -185,19 +225,21 @@ impl Requester {
 
     fn handle_content(&mut self, channel: u16, content: Content) -> Result<(), Violation> {
         let Content { method, properties, body } = content;
-        let own = self.own_channels.get(&channel).map(|own| own.call);
+        let beside = self.side_channels.get(channel);
+        let own = beside.filter(|beside| beside.is_own).and_then(|beside| beside.call);
         let correlation_id = properties.correlation_id.as_ref();
         let id = own.or_else(|| self.calls.parse(correlation_id?.as_bytes()));
         match method {
             Method::BasicReturn(returned) => {
                 let id = id.filter(|id| self.is_sent(*id));
                 if let Some(id) = id {
+                    self.take_as_proof(id);
                     self.resolve(id, Err(unroutable(&returned)));
                 }
                 Ok(())
             }
             Method::BasicDeliver(deliver) => {
-                if own.is_none() && !self.is_subscribed(channel, &deliver) {
+                if beside.is_none() && !self.is_subscribed(channel, &deliver) {
                     let text = "basic.deliver for a consumer that does not exist";
                     return Err(Violation::new(ReplyCode::COMMAND_INVALID, text));
                 }
@@ -208,6 +250,13 @@ impl Requester {
                 let text = alloc::format!("{} that nobody asked for", method.name());
                 Err(Violation::new(ReplyCode::COMMAND_INVALID, text))
             }
+        }
+    }
+
+    /// The broker has taken the request: it takes bodies of this size.
+    fn take_as_proof(&mut self, id: CallId) {
+        if let Some(Call { phase: Phase::Sent { body_size, .. }, .. }) = self.calls.get_mut(id) {
+            self.proven_size = self.proven_size.max(*body_size);
         }
     }
 
@@ -226,6 +275,7 @@ impl Requester {
         }
         match id {
             Some(id) if self.is_sent(id) => {
+                self.take_as_proof(id);
                 let fault = reply.as_ref().ok().and_then(Fault::from_reply);
                 let result = match fault {
                     Some(fault) => Err(CallError::Fault(fault)),
@@ -243,9 +293,12 @@ impl Requester {
     /// The broker has closed a channel, and with it ended the consumer there. Calls on other
     /// channels go on.
     fn handle_channel_closed(&mut self, now: Instant, closed: u16, close: &channel_method::Close) {
-        if let Some(OwnChannel { call: id, .. }) = self.forget_own_channel(closed) {
-            let error = self.channel_error(id, close);
-            return self.resolve(id, Err(error));
+        if let Some(beside) = self.side_channels.remove(closed) {
+            if let Some(id) = beside.call {
+                let error = self.side_channel_error(id, close);
+                self.resolve(id, Err(error));
+            }
+            return;
         }
         match self.subscription {
             Subscription::Ready { channel, .. } if channel == closed => {
@@ -262,10 +315,21 @@ impl Requester {
                 if channel == closed =>
             {
                 let (code, text) = (close.reply_code, self.connection.quote(&close.reply_text));
-                self.end(Err(SessionError::ReplyConsumerRefused { code, text }));
-                self.connection.close(now);
+                self.fail(now, SessionError::ReplyConsumerRefused { code, text });
             }
             _ => {}
+        }
+    }
+
+    /// On a channel with one request on it, that is the one that the broker speaks of.
+    fn side_channel_error(&mut self, id: CallId, close: &channel_method::Close) -> CallError {
+        const PUBLISH: (u16, u16) = (60, 40);
+        let is_refusal = (close.class_id, close.method_id) == PUBLISH && self.is_sent(id);
+        match self.channel_error(id, close) {
+            CallError::ChannelClosed { code, text, .. } if is_refusal => {
+                CallError::Refused { code, text }
+            }
+            error => error,
         }
     }
 
@@ -277,18 +341,23 @@ impl Requester {
         let phase = self.calls.get_mut(id).map(|call| &call.phase);
         match (message_too_large(&close.reply_text.to_string()), phase) {
             (Some((size, limit)), Some(Phase::Sent { body_size, .. })) if *body_size == size => {
+                self.broker_limit = self.broker_limit.min(limit);
                 CallError::BodyTooLarge { size, limit }
             }
             _ => CallError::ChannelClosed { code, text, written },
         }
     }
 
-    fn end(&mut self, result: Result<(), SessionError>) {
-        if self.ended.is_none() {
-            self.ended = Some(result);
-            self.subscription = Subscription::None;
+    /// Calls that had had their turn and were not sent come before all others.
+    fn wait_again(&mut self) {
+        for id in self.calls.ids().into_iter().rev() {
+            let Some(call) = self.calls.get_mut(id) else { continue };
+            if let Phase::Opening(outgoing) = &mut call.phase {
+                call.phase = Phase::Waiting(core::mem::take(outgoing));
+                self.waiting.push_front(id);
+            }
         }
-        self.fail_pending();
+        self.in_flight = 0;
     }
 }
 

@@ -5,18 +5,29 @@
 //! one consumer, told apart by correlation-id.
 //!
 //! ```text
-//!                                        ┌────────── timeout, return, fault, lost ──────────┐
-//!            channel is ready            │                reply                             ▼
-//!  request ──────────────────▶ Waiting ──┴▶ Sent ─────────────────────────────────────▶ Done ──▶ (gone)
-//!                                 └── dropped by its user at any moment: gone at once ──────────▲
+//!                   ┌──────────────────── timeout ─────────────────────────────────────┐
+//!                   │        ┌─── refused, return, fault, lost ────────────────────────┤
+//!                   │        │                reply                                    ▼
+//!  request ──▶ Waiting ──▶ Opening ──▶ Sent ────────────────────────────────────────▶ Done ──▶ (gone)
+//!                 ▲   subscribed,       │                                                  ▲
+//!                 │   and room for it   │ lost, and to be sent again                       │
+//!                 └─────────────────────┘                                                  │
+//!                 └── dropped by its user at any moment: gone at once ─────────────────────┘
 //! ```
+//!
+//! It outlives its connection. What was sent on a connection that is lost ends with it, since nobody
+//! could say any more whether it ran; what still waits, and what is asked for meanwhile, is sent on the
+//! next. A request that the broker may refuse goes on a channel beside the shared one, which is lent to it.
 
 mod calls;
 mod deadlines;
 mod events;
+mod retrying;
 mod sending;
+mod side_channels;
+mod stats;
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::task::{Context, Poll, Waker};
@@ -26,32 +37,42 @@ use leveret_codec::ShortStr;
 
 use self::calls::{Call, Calls, Phase};
 use self::deadlines::Deadlines;
+use self::side_channels::SideChannels;
 use crate::connection::{Config, Connection};
 use crate::engine::Engine;
 use crate::message::check;
 use crate::observers::Observers;
-use crate::{CallError, Instant, InvalidRequest, Reply, SessionError};
+use crate::reconnect::Link;
+use crate::{CallError, Instant, InvalidRequest, Reconnecting, Reply, SessionError};
 
 pub use self::calls::{CallId, Outgoing};
+pub use self::retrying::Retry;
+pub use self::stats::Stats;
 
 /// The client's engine. See the [module](self) for the life of a call.
 #[derive(Debug)]
 pub struct Requester {
     connection: Connection,
+    link: Link,
     subscription: Subscription,
+    side_channels: SideChannels,
     calls: Calls,
     deadlines: Deadlines,
     /// Calls in the order they came; some may have ended since.
     waiting: VecDeque<CallId>,
-    /// Channels that belong to one call each.
-    own_channels: BTreeMap<u16, OwnChannel>,
-    /// Those of them whose consumer is there, while the request may not go.
-    held_back: BTreeSet<u16>,
+    /// Calls that have had their turn, and not ended.
+    in_flight: usize,
+    max_in_flight: usize,
+    fails_when_busy: bool,
+    max_body_size: u64,
+    /// The largest body that the broker is known to take.
+    proven_size: u64,
+    /// The largest body that it says it takes, if it ever did.
+    broker_limit: u64,
     /// The broker has an alarm on: what is published now would not be read.
     blocked: Option<String>,
-    max_body_size: u64,
-    /// Octets handed to the driver since the beginning.
-    transmitted: u64,
+    /// No new calls: the end comes with that of the last.
+    draining: bool,
     stats: Stats,
     wake: Vec<Waker>,
     observers: Observers,
@@ -69,42 +90,6 @@ enum Subscription {
     Ready { channel: u16, consumer_tag: ShortStr },
 }
 
-/// A channel for one call alone, whatever comes there being the reply.
-#[derive(Debug, Clone, Copy)]
-struct OwnChannel {
-    call: CallId,
-    /// Whether its consumer is there, so that the request may go.
-    consuming: bool,
-}
-
-/// What a client has done so far, and is doing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Stats {
-    /// Calls made.
-    pub calls: u64,
-    /// Calls that got their reply.
-    pub replies: u64,
-    /// Calls that were answered with a fault.
-    pub faults: u64,
-    /// Calls that failed in any other way.
-    pub failures: u64,
-    /// Calls that their user dropped before they ended.
-    pub dropped: u64,
-    /// Replies that came after their call had ended, or a second time: dropped.
-    pub late_replies: u64,
-    /// Replies whose correlation-id is none of ours, or missing: dropped.
-    pub unknown_replies: u64,
-    /// Replies that were too large, or whose headers could not be read. The call they answer fails
-    /// with [`CallError::UnreadableReply`]; where none is to be seen in them, they are dropped.
-    pub unreadable_replies: u64,
-    /// Calls that have not ended, at this moment.
-    pub pending: usize,
-    /// Those of them that wait to be sent: for the subscription, for the socket to take what came
-    /// before, or for the end of an alarm.
-    pub waiting: usize,
-}
-
 impl Requester {
     /// A requester whose transport is up.
     ///
@@ -114,21 +99,42 @@ impl Requester {
     pub fn new(config: Config, max_body_size: u64, secret: u128, now: Instant) -> Self {
         Self {
             connection: Connection::new(config, now),
+            link: Link::default(),
             subscription: Subscription::None,
+            side_channels: SideChannels::default(),
             calls: Calls::new(secret),
             deadlines: Deadlines::default(),
             waiting: VecDeque::new(),
-            own_channels: BTreeMap::new(),
-            held_back: BTreeSet::new(),
-            blocked: None,
+            in_flight: 0,
+            max_in_flight: usize::MAX,
+            fails_when_busy: false,
             max_body_size,
-            transmitted: 0,
+            proven_size: sending::SMALL_BODY,
+            broker_limit: u64::MAX,
+            blocked: None,
+            draining: false,
             stats: Stats::default(),
             wake: Vec::new(),
             observers: Observers::default(),
             discarded: None,
             ended: None,
         }
+    }
+
+    /// Makes a new connection when one is lost that was ready before. The present transport is one to
+    /// that address.
+    #[must_use]
+    pub fn with_reconnect(mut self, settings: Reconnecting, address: usize) -> Self {
+        self.link = Link::new(settings, address);
+        self
+    }
+
+    /// The most calls that are sent and not ended, at least 1. Further ones wait, or fail at once.
+    #[must_use]
+    pub fn with_max_in_flight(mut self, calls: usize, fails_when_busy: bool) -> Self {
+        self.max_in_flight = calls.max(1);
+        self.fails_when_busy = fails_when_busy;
+        self
     }
 
     // ------------------------------------------------------------------ commands
@@ -144,21 +150,26 @@ impl Requester {
         outgoing: Outgoing,
         timeout: Duration,
     ) -> Result<CallId, CallError> {
-        if let Some(ended) = &self.ended {
-            return Err(ended_error(ended, false));
+        match &self.ended {
+            Some(ended) => return Err(ended_error(ended, false)),
+            None if self.draining => return Err(CallError::Closed { written: false }),
+            None => {}
         }
         let size = u64::try_from(outgoing.body.len()).unwrap_or(u64::MAX);
-        if size > self.max_body_size {
-            return Err(CallError::BodyTooLarge { size, limit: self.max_body_size });
+        let limit = self.max_body_size.min(self.broker_limit);
+        if size > limit {
+            return Err(CallError::BodyTooLarge { size, limit });
         }
         check(&outgoing.properties).map_err(InvalidRequest::Property)?;
         if timeout.is_zero() {
-            return Err(CallError::Timeout { timeout, written: false });
+            return Err(CallError::Timeout { timeout, written: false, cause: None });
+        }
+        if self.fails_when_busy && self.pending() >= self.max_in_flight {
+            return Err(CallError::Busy { limit: self.max_in_flight });
         }
         self.stats.calls = self.stats.calls.saturating_add(1);
         let deadline = now.after(timeout);
-        let phase = Phase::Waiting(outgoing);
-        let id = self.calls.insert(Call { phase, timeout, deadline, waker: None });
+        let id = self.calls.insert(Call::new(outgoing, timeout, deadline));
         self.deadlines.push(deadline, id, &mut self.calls);
         if self.may_start() {
             self.start(now, id);
@@ -179,7 +190,7 @@ impl Requester {
             // Only a future that was polled after its end asks so.
             return Poll::Pending;
         };
-        if !matches!(call.phase, Phase::Done(_)) {
+        if !call.phase.is_done() {
             if !call.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
                 self.discarded = call.waker.replace(context.waker().clone());
             }
@@ -194,9 +205,9 @@ impl Requester {
     /// Forgets a call: its user has gone. A reply that still comes is counted and dropped.
     pub fn cancel(&mut self, id: CallId) {
         let Some(call) = self.calls.remove(id) else { return };
-        if !matches!(call.phase, Phase::Done(_)) {
+        if !call.phase.is_done() {
             self.stats.dropped = self.stats.dropped.saturating_add(1);
-            self.close_own_channel(id);
+            self.leave_flight(id, call.phase.is_in_flight(), false);
         }
         self.discarded = call.waker;
     }
@@ -207,12 +218,15 @@ impl Requester {
         self.discarded.take()
     }
 
+    /// Takes no more calls, and closes when those that are pending have ended.
+    pub fn drain(&mut self, now: Instant) {
+        self.draining = true;
+        self.close_when_drained(now);
+    }
+
     /// Ends the session in good order. Pending calls fail with [`CallError::Closed`].
     pub fn close(&mut self, now: Instant) {
-        if self.ended.is_none() {
-            self.ended = Some(Ok(()));
-            self.fail_pending();
-        }
+        self.end(now, Ok(()));
         self.connection.close(now);
         self.process(now);
     }
@@ -228,16 +242,6 @@ impl Requester {
     }
 
     // ------------------------------------------------------------------ what is known
-
-    /// How it goes.
-    pub fn stats(&self) -> Stats {
-        let mut stats = self.stats;
-        let ended = [stats.replies, stats.faults, stats.failures, stats.dropped];
-        let ended = ended.into_iter().fold(0, u64::saturating_add);
-        stats.pending = usize::try_from(stats.calls.saturating_sub(ended)).unwrap_or(usize::MAX);
-        stats.waiting = self.calls.waiting();
-        stats
-    }
 
     /// Why the broker does not read what is published, while it has an alarm on.
     pub fn blocked(&self) -> Option<&str> {
@@ -262,15 +266,32 @@ impl Requester {
     fn is_transmitted(&mut self, id: CallId) -> bool {
         let call = self.calls.get_mut(id);
         let phase = call.map(|call| &call.phase);
-        matches!(phase, Some(Phase::Sent { end, .. }) if *end <= self.transmitted)
+        matches!(phase, Some(Phase::Sent { end, .. }) if *end <= self.connection.transmitted())
     }
 
-    /// Ends a call, once.
+    /// Ends a call, once, or sends it again.
     fn resolve(&mut self, id: CallId, result: Result<Reply, CallError>) {
+        let goes_on = self.ended.is_none();
         let Some(call) = self.calls.get_mut(id) else { return };
-        if matches!(call.phase, Phase::Done(_)) {
+        if call.phase.is_done() {
             return;
         }
+        let phase = core::mem::replace(&mut call.phase, Phase::Waiting(Outgoing::default()));
+        let was_in_flight = phase.is_in_flight();
+        let did_well = is_word_of_the_channel(&result);
+        let result = match result {
+            Err(error) if goes_on => match call.retries.after(error, phase.into_unsent()) {
+                Ok(outgoing) => {
+                    call.phase = Phase::Waiting(outgoing);
+                    self.waiting.push_back(id);
+                    self.stats.retries = self.stats.retries.saturating_add(1);
+                    return self.leave_flight(id, was_in_flight, false);
+                }
+                Err(error) => Err(error),
+            },
+            Err(error) => Err(call.retries.conclude(error)),
+            Ok(reply) => Ok(reply),
+        };
         let counter = match &result {
             Ok(_) => &mut self.stats.replies,
             Err(CallError::Fault(_)) => &mut self.stats.faults,
@@ -279,33 +300,43 @@ impl Requester {
         *counter = counter.saturating_add(1);
         call.phase = Phase::Done(result);
         self.wake.extend(call.waker.take());
-        self.close_own_channel(id);
+        self.leave_flight(id, was_in_flight, did_well);
     }
 
-    fn close_own_channel(&mut self, id: CallId) {
-        let own = self.own_channels.iter().find(|(_, own)| own.call == id).map(|(&n, _)| n);
-        if let Some(channel) = own {
-            self.forget_own_channel(channel);
+    /// The call no longer is what it was, and gives back what it had.
+    fn leave_flight(&mut self, id: CallId, was_in_flight: bool, did_well: bool) {
+        if was_in_flight {
+            self.in_flight = self.in_flight.saturating_sub(1);
+        }
+        if let Some(channel) = self.side_channels.give_back(id, did_well) {
             self.abandon_channel(channel);
         }
     }
 
-    fn forget_own_channel(&mut self, channel: u16) -> Option<OwnChannel> {
-        self.held_back.remove(&channel);
-        self.own_channels.remove(&channel)
-    }
-
-    fn fail_pending(&mut self) {
-        let Some(ended) = self.ended.clone() else { return };
+    /// Ends the calls that have been sent, or all of them at the end of everything.
+    fn fail_pending(&mut self, all: bool, error: impl Fn(bool) -> CallError) {
         for id in self.calls.ids() {
             // A close of our own goes out behind the requests.
             let over = self.connection.is_finished();
-            let written = if over { self.is_transmitted(id) } else { self.is_sent(id) };
-            self.resolve(id, Err(ended_error(&ended, written)));
+            let is_sent = self.is_sent(id);
+            let written = if over { self.is_transmitted(id) } else { is_sent };
+            if all || is_sent {
+                self.resolve(id, Err(error(written)));
+            }
         }
-        self.waiting.clear();
-        self.observers.change(&mut self.wake);
     }
+
+    fn close_when_drained(&mut self, now: Instant) {
+        if self.draining && self.ended.is_none() && self.pending() == 0 {
+            self.close(now);
+        }
+    }
+}
+
+/// Whether the channel has been heard of since the request went out, so that the broker has taken it.
+fn is_word_of_the_channel(result: &Result<Reply, CallError>) -> bool {
+    use CallError::{Fault, UnreadableReply, Unroutable};
+    matches!(result, Ok(_) | Err(Fault(_) | UnreadableReply(_) | Unroutable { .. }))
 }
 
 fn ended_error(ended: &Result<(), SessionError>, written: bool) -> CallError {

@@ -1,12 +1,11 @@
 //! From a call that waits to a request on the wire.
 
-use alloc::vec::Vec;
 use core::time::Duration;
 
 use leveret_codec::{ShortStr, basic};
 
 use super::calls::{Call, CallId, Outgoing, Phase};
-use super::{OwnChannel, Requester, Subscription};
+use super::{Requester, Subscription};
 use crate::Instant;
 use crate::connection::Misuse;
 use crate::message::REPLY_TO;
@@ -15,7 +14,9 @@ impl Requester {
     /// Whether a call may go on its way.
     pub(super) fn may_start(&self) -> bool {
         match self.subscription {
-            Subscription::Ready { channel, .. } => self.may_publish(channel),
+            Subscription::Ready { channel, .. } => {
+                self.in_flight < self.max_in_flight && self.may_publish(channel)
+            }
             _ => false,
         }
     }
@@ -27,40 +28,44 @@ impl Requester {
             && self.connection.transmit_len() < MAX_UNSENT
     }
 
-    /// Sends the call's request, or first opens a channel for it.
+    /// Sends the call's request, or first finds a channel for it.
     pub(super) fn start(&mut self, now: Instant, id: CallId) {
-        let Some(Call { phase: Phase::Waiting(outgoing), .. }) = self.calls.get_mut(id) else {
-            return;
-        };
-        if outgoing.own_channel {
+        let Subscription::Ready { channel: shared, .. } = self.subscription else { return };
+        let Some(Call { phase, .. }) = self.calls.get_mut(id) else { return };
+        let Phase::Waiting(outgoing) = phase else { return };
+        let (is_own, outgoing) = (outgoing.own_channel, core::mem::take(outgoing));
+        let goes_beside = is_own || is_risky(&outgoing, self.proven_size);
+        *phase = Phase::Opening(outgoing);
+        self.in_flight = self.in_flight.saturating_add(1);
+        if !goes_beside {
+            self.publish(now, id, shared);
+        } else if let Some(channel) = (!is_own).then(|| self.side_channels.lend(id)).flatten() {
+            self.start_beside(now, id, channel);
+        } else {
             match self.connection.open_channel() {
-                Ok(channel) => {
-                    let own = OwnChannel { call: id, consuming: false };
-                    self.own_channels.insert(channel, own);
-                }
+                Ok(channel) => self.side_channels.add(channel, id, is_own),
+                // The event that says why follows, and puts it back among those that wait.
                 Err(Misuse::NotOpen) => {}
                 Err(misuse) => self.resolve(id, Err(misuse.into())),
             }
-        } else if let Subscription::Ready { channel, .. } = self.subscription {
-            self.publish(now, id, channel);
         }
     }
 
-    /// The call's consumer is there, on a channel of its own: the request may go, or else is held
-    /// back.
-    pub(super) fn start_own(&mut self, now: Instant, id: CallId, channel: u16) {
-        if self.may_publish(channel) {
-            self.held_back.remove(&channel);
+    /// The call's consumer is there, on the channel that it is lent: the request may go, or else is
+    /// held back.
+    pub(super) fn start_beside(&mut self, now: Instant, id: CallId, channel: u16) {
+        let may_publish = self.may_publish(channel);
+        self.side_channels.hold_back(channel, !may_publish);
+        if may_publish {
             self.publish(now, id, channel);
-        } else {
-            self.held_back.insert(channel);
         }
     }
 
     fn publish(&mut self, now: Instant, id: CallId, channel: u16) {
         let correlation_id = self.calls.correlation_id(id);
         let Some(call) = self.calls.get_mut(id) else { return };
-        let Phase::Waiting(outgoing) = &mut call.phase else { return };
+        let Phase::Opening(outgoing) = &mut call.phase else { return };
+        call.retries.keep(outgoing);
         let Outgoing { exchange, routing_key, mut properties, body, .. } =
             core::mem::take(outgoing);
         properties.reply_to = Some(REPLY_TO);
@@ -73,7 +78,7 @@ impl Requester {
             Ok(()) => {
                 let body_size = u64::try_from(body.len()).unwrap_or(u64::MAX);
                 let length = u64::try_from(self.connection.transmit_len()).unwrap_or(u64::MAX);
-                let end = self.transmitted.saturating_add(length);
+                let end = self.connection.transmitted().saturating_add(length);
                 call.phase = Phase::Sent { channel, body_size, end };
             }
             Err(misuse) => self.resolve(id, Err(misuse.into())),
@@ -86,12 +91,8 @@ impl Requester {
         {
             self.start(now, id);
         }
-        let held_back = self.held_back.iter();
-        let own =
-            held_back.filter_map(|number| Some((*number, self.own_channels.get(number)?.call)));
-        let own: Vec<(u16, CallId)> = own.collect();
-        for (channel, call) in own {
-            self.start_own(now, call, channel);
+        for (channel, call) in self.side_channels.held_back() {
+            self.start_beside(now, call, channel);
         }
     }
 
@@ -103,6 +104,16 @@ impl Requester {
         }
     }
 }
+
+/// Whether the broker may close the channel over this request: if there is no such exchange or no
+/// permission for it, if the user is another, or if the body is larger than it takes.
+fn is_risky(outgoing: &Outgoing, proven_size: u64) -> bool {
+    let size = u64::try_from(outgoing.body.len()).unwrap_or(u64::MAX);
+    !outgoing.exchange.is_empty() || outgoing.properties.user_id.is_some() || size > proven_size
+}
+
+/// No administrator sets the largest message below this, the frame-max of RabbitMQ.
+pub(super) const SMALL_BODY: u64 = 0x2_0000;
 
 /// Octets that may wait for the socket when one more request is written. Calls beyond it wait, so
 /// that one that gives up meanwhile was never sent.

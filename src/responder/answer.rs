@@ -6,8 +6,10 @@ use alloc::string::String;
 use leveret_codec::{BasicProperties, ShortStr, basic};
 
 use super::Responder;
+use super::held::Letter;
+use super::queue::{Queue, State};
 use crate::connection::{Connection, Misuse};
-use crate::message::{REPLY_TO, check, is_delivery_mode, is_time_to_live};
+use crate::message::{REPLY_TO, check, is_delivery_mode, time_to_live};
 use crate::{Fault, Instant, Reply};
 
 /// A request that has been handed out: where its reply goes, and what is to be acknowledged.
@@ -47,12 +49,12 @@ impl Responder {
     /// comes to the acknowledgement behind it, and the request would go on to do so to every other
     /// server. This way it goes no further than to the second.
     ///
-    /// A request whose channel has gone in the meantime is replied to on the queue's new one, and
-    /// not acknowledged: the broker has taken it back.
+    /// A request whose channel has gone in the meantime is replied to on the next one, and not
+    /// acknowledged: the broker has taken it back.
     pub fn answer(&mut self, now: Instant, pending: Pending, answer: Answer) {
-        let Pending { queue, generation, consumer, delivery_tag, redelivered, .. } = pending;
+        let Pending { queue: index, generation, consumer, delivery_tag, redelivered, .. } = pending;
         let Pending { reply_to, correlation_id, .. } = pending;
-        let Some(queue) = self.queues.get_mut(queue) else { return };
+        let Some(queue) = self.queues.get_mut(index) else { return };
         queue.answer(consumer);
         let (channel, held) = (queue.channel, queue.generation == generation);
         let panicked = matches!(answer, Answer::Panic(_));
@@ -74,14 +76,60 @@ impl Responder {
             Answer::Panic(message) => (Fault::new(Fault::PANIC, message).into_reply(), true),
         };
         let (reply, fault) = self.within_limits(reply, fault);
-        let sent = match reply_to {
-            Some(reply_to) => self.publish(channel, reply_to, correlation_id, reply, fault),
-            None => Sent::Nothing,
-        };
+        match reply_to {
+            Some(reply_to) => {
+                let letter = Letter { reply_to, correlation_id, reply, is_fault: fault };
+                self.send(index, letter);
+            }
+            None => self.count(Sent::Nothing),
+        }
         if !redelivered {
             let _ = settle(&mut self.connection);
         }
+        self.stats.panics = self.stats.panics.saturating_add(panicked.into());
+        self.close_when_drained(now);
+    }
 
+    /// Sends a reply on its queue's channel, or on that of another queue, or keeps it for the next
+    /// channel that is opened.
+    fn send(&mut self, index: usize, letter: Letter) {
+        let own = self.queues.get(index).into_iter();
+        let channels = own.chain(&self.queues).map(|queue| queue.channel);
+        let open = channels.into_iter().find(|channel| self.connection.is_channel_open(*channel));
+        match open {
+            Some(channel) => self.publish(channel, letter),
+            None if self.expects_channel() && self.held.push(letter) => {}
+            None => self.count(Sent::Failed),
+        }
+    }
+
+    /// Whether there will be a channel again.
+    fn expects_channel(&self) -> bool {
+        let is_under_way = |queue: &Queue| match queue.state {
+            State::Opening => true,
+            State::Resting { .. } => !self.draining,
+            _ => false,
+        };
+        self.ended.is_none() && (!self.link.is_connected() || self.queues.iter().any(is_under_way))
+    }
+
+    /// A channel has been opened: what was held goes first.
+    pub(super) fn send_held(&mut self, channel: u16) {
+        while self.connection.is_channel_open(channel)
+            && let Some(letter) = self.held.pop()
+        {
+            self.publish(channel, letter);
+        }
+    }
+
+    /// What was held will never be sent.
+    pub(super) fn drop_held(&mut self) {
+        while self.held.pop().is_some() {
+            self.count(Sent::Failed);
+        }
+    }
+
+    fn count(&mut self, sent: Sent) {
         let counter = match sent {
             Sent::Reply => &mut self.stats.replies,
             Sent::Fault => &mut self.stats.faults,
@@ -89,8 +137,6 @@ impl Responder {
             Sent::Failed => &mut self.stats.unsent,
         };
         *counter = counter.saturating_add(1);
-        self.stats.panics = self.stats.panics.saturating_add(panicked.into());
-        self.close_when_drained(now);
     }
 
     fn within_limits(&self, reply: Reply, fault: bool) -> (Reply, bool) {
@@ -104,14 +150,13 @@ impl Responder {
 
     /// To the default exchange, not mandatory: up to RabbitMQ 4.1 a mandatory reply comes back
     /// even if it was delivered, and in no version does that tell whether the caller is there.
-    fn publish(
-        &mut self,
-        channel: u16,
-        reply_to: ShortStr,
-        correlation_id: Option<ShortStr>,
-        reply: Reply,
-        fault: bool,
-    ) -> Sent {
+    fn publish(&mut self, channel: u16, letter: Letter) {
+        let sent = self.try_publish(channel, letter);
+        self.count(sent);
+    }
+
+    fn try_publish(&mut self, channel: u16, letter: Letter) -> Sent {
+        let Letter { reply_to, correlation_id, reply, is_fault } = letter;
         let publish = basic::Publish { routing_key: reply_to, ..basic::Publish::default() };
         let properties =
             reply_properties(reply.properties, &publish.routing_key, correlation_id.clone());
@@ -121,7 +166,7 @@ impl Responder {
                 let sent =
                     self.connection.publish(channel, publish.clone(), properties, &reply.body);
                 match sent {
-                    Ok(()) => return if fault { Sent::Fault } else { Sent::Reply },
+                    Ok(()) => return if is_fault { Sent::Fault } else { Sent::Reply },
                     Err(misuse @ Misuse::FrameTooLarge { .. }) => format!("{misuse}"),
                     Err(_) => return Sent::Failed,
                 }
@@ -162,6 +207,6 @@ fn reply_properties(
     properties.user_id = None;
     properties.reply_to =
         properties.reply_to.filter(|reply_to| *reply_to != REPLY_TO && reply_to != address);
-    properties.expiration = properties.expiration.filter(is_time_to_live);
+    properties.expiration = properties.expiration.filter(|text| time_to_live(text).is_some());
     properties
 }

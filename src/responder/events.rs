@@ -10,8 +10,10 @@ use super::queue::State;
 use super::{Arrived, Pending, Queue, Responder};
 use crate::connection::{Connection, Content, Event, Misuse, Violation};
 use crate::engine::Engine;
+use crate::message::time_to_live;
 use crate::observers::Observers;
-use crate::{Instant, Request, SessionError};
+use crate::reconnect::Link;
+use crate::{ConnectionState, Instant, Request, SessionError};
 
 impl Engine for Responder {
     type Work = Arrived;
@@ -29,28 +31,63 @@ impl Engine for Responder {
             // Read together with the end of its channel, of which the next event tells.
             Event::Method { channel, .. } | Event::Content { channel, .. }
                 if !self.connection.is_channel_open(channel) => {}
-            Event::Opened => {
-                for index in 0..self.queues.len() {
-                    self.try_with(now, index, Queue::open);
-                }
-            }
-            Event::ChannelOpened { channel } => {
-                if let Some(index) = self.queue_on(channel) {
-                    self.try_with(now, index, Queue::begin);
-                }
-            }
+            Event::Opened => self.handle_opened(now),
+            Event::ChannelOpened { channel } => self.handle_channel_opened(now, channel),
             Event::ChannelClosed { channel, close: Some(close) } => {
                 self.handle_channel_closed(now, channel, &close);
             }
-            Event::Method { channel, method } => return self.handle_method(now, channel, method),
-            Event::Content { channel, content } => return self.handle_content(channel, content),
-            Event::Closed(result) => self.end(now, result.map_err(SessionError::from)),
+            Event::Method { channel, method } => self.handle_method(now, channel, method)?,
+            Event::Content { channel, content } => {
+                return self.handle_content(now, channel, content);
+            }
+            Event::Closed(Ok(())) if self.link.is_connected() => self.end(now, Ok(())),
+            // What it was closed for was dealt with before.
+            Event::Closed(Ok(())) => {}
+            Event::Closed(Err(error)) => self.fail(now, error.into()),
             // Replies wait in the socket meanwhile, and the prefetch bounds how many there are.
             Event::Blocked { reason } => self.blocked = Some(reason),
             Event::Unblocked => self.blocked = None,
             Event::Flow { .. } | Event::ChannelClosed { .. } | Event::SecretUpdated => {}
         }
+        self.settle_link(now);
         Ok(())
+    }
+
+    fn link(&mut self) -> &mut Link {
+        &mut self.link
+    }
+
+    /// What was delivered and not taken goes to others; what runs is answered on the next connection.
+    fn disconnect(&mut self, now: Instant, _cause: &SessionError) {
+        self.stats.disconnects = self.stats.disconnects.saturating_add(1);
+        self.arrived.clear();
+        self.blocked = None;
+        for queue in &mut self.queues {
+            queue.disconnect();
+            if self.draining {
+                queue.state = State::Cancelled;
+            }
+        }
+        self.close_when_drained(now);
+        self.observers.change(&mut self.wake);
+    }
+
+    fn end(&mut self, now: Instant, result: Result<(), SessionError>) {
+        self.ended.get_or_insert(result);
+        self.link.end();
+        // They cannot be acknowledged any more, and are delivered to another server.
+        self.arrived.clear();
+        self.drop_held();
+        self.connection.close(now);
+        self.observers.change(&mut self.wake);
+    }
+
+    fn connection_state(&self) -> ConnectionState {
+        self.link.connection_state(self.ended.as_ref(), self.blocked.as_deref())
+    }
+
+    fn is_finished(&self) -> bool {
+        self.ended.is_some() && self.connection.is_finished()
     }
 
     fn notify(&mut self) {
@@ -58,8 +95,7 @@ impl Engine for Responder {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        self.connection.handle_timeout(now);
-        self.process(now);
+        self.handle_connection_timeout(now);
         self.resume(now);
     }
 
@@ -71,22 +107,34 @@ impl Engine for Responder {
     fn poll_timeout(&self) -> Option<Instant> {
         // When the end has begun, no queue begins anew.
         let queues = self.queues.iter().filter(|_| self.goes_on());
-        queues.filter_map(Queue::rested_at).chain(self.connection.poll_timeout()).min()
+        let of_queues = queues.filter_map(Queue::rested_at).min();
+        let of_link = self.link.poll_timeout(self.is_disconnected());
+        [of_queues, of_link, self.connection.poll_timeout()].into_iter().flatten().min()
     }
 
     /// A request that has arrived. Its answer is awaited from now on.
-    fn poll_work(&mut self) -> Option<Arrived> {
-        if self.connection.transmit_len() > MAX_UNSENT {
-            return None;
+    fn poll_work(&mut self, now: Instant) -> Option<Arrived> {
+        loop {
+            let unsent = self.connection.transmit_len().saturating_add(self.held.octets());
+            if unsent > MAX_UNSENT {
+                return None;
+            }
+            let has_room =
+                |arrived: &Arrived| self.queues.get(arrived.queue).is_some_and(Queue::has_room);
+            let next = self.arrived.iter().position(has_room)?;
+            let mut arrived = self.arrived.remove(next)?;
+            let queue = self.queues.get_mut(arrived.queue)?;
+            queue.arrived = queue.arrived.saturating_sub(1);
+            if arrived.deadline.is_some_and(|deadline| deadline <= now) {
+                self.stats.expired = self.stats.expired.saturating_add(1);
+                queue.skip(arrived.pending.delivery_tag, &mut self.connection);
+                self.close_when_drained(now);
+                continue;
+            }
+            queue.running = queue.running.saturating_add(1);
+            arrived.request.time_left = arrived.deadline.map(|deadline| deadline.since(now));
+            return Some(arrived);
         }
-        let has_room =
-            |arrived: &Arrived| self.queues.get(arrived.queue).is_some_and(Queue::has_room);
-        let next = self.arrived.iter().position(has_room)?;
-        let arrived = self.arrived.remove(next)?;
-        let queue = self.queues.get_mut(arrived.queue)?;
-        queue.arrived = queue.arrived.saturating_sub(1);
-        queue.running = queue.running.saturating_add(1);
-        Some(arrived)
     }
 
     fn take_wakers(&mut self, wake: &mut Vec<Waker>) {
@@ -116,7 +164,33 @@ impl Responder {
             // Where the connection or the channel has ended meanwhile, the event that says so
             // follows.
             Ok(()) | Err(Misuse::NotOpen | Misuse::ChannelNotOpen(_)) => {}
-            Err(misuse) => self.end(now, Err(misuse.into())),
+            Err(misuse) => self.fail(now, misuse.into()),
+        }
+    }
+
+    fn handle_opened(&mut self, now: Instant) {
+        for index in 0..self.queues.len() {
+            self.try_with(now, index, Queue::open);
+        }
+    }
+
+    fn handle_channel_opened(&mut self, now: Instant, channel: u16) {
+        let Some(index) = self.queue_on(channel) else { return };
+        self.send_held(channel);
+        match self.queues.get_mut(index) {
+            // The end began while there was no connection: the channel is for replies alone.
+            Some(queue) if self.draining && queue.has_served() => {
+                queue.state = State::Cancelled;
+                self.close_when_drained(now);
+            }
+            _ => self.try_with(now, index, Queue::begin),
+        }
+    }
+
+    /// Every queue is served, or refused: that is as ready as the connection will be.
+    fn settle_link(&mut self, now: Instant) {
+        if !self.link.is_ready() && self.queues.iter().all(Queue::is_settled) {
+            self.link.ready(now);
         }
     }
 
@@ -161,7 +235,7 @@ impl Responder {
             {
                 // The queue is gone. The broker takes no cancel-ok for this, up to 4.2.
                 self.stats.cancelled_by_broker = self.stats.cancelled_by_broker.saturating_add(1);
-                let _ = queue.rest(now, true);
+                queue.rest(now);
             }
             (
                 State::Cancelling,
@@ -178,7 +252,12 @@ impl Responder {
         Ok(())
     }
 
-    fn handle_content(&mut self, channel: u16, content: Content) -> Result<(), Violation> {
+    fn handle_content(
+        &mut self,
+        now: Instant,
+        channel: u16,
+        content: Content,
+    ) -> Result<(), Violation> {
         let Content { method, properties, body } = content;
         let Method::BasicDeliver(deliver) = method else { return Err(unasked(&method)) };
         let serving = |queue: &Queue| {
@@ -199,8 +278,12 @@ impl Responder {
         queue.deliver()?;
         self.stats.requests = self.stats.requests.saturating_add(1);
         self.stats.redelivered = self.stats.redelivered.saturating_add(deliver.redelivered.into());
+        // 0 is no time to wait here: it asks for a consumer that is idle, and here is one.
+        let time_to_live = properties.expiration.as_ref().and_then(time_to_live);
+        let time_left = time_to_live.filter(|time| !time.is_zero());
         self.arrived.push_back(Arrived {
             queue: index,
+            deadline: time_left.map(|time| now.after(time)),
             pending: Pending {
                 queue: index,
                 generation: queue.generation,
@@ -216,6 +299,7 @@ impl Responder {
                 exchange: deliver.exchange.detached(),
                 routing_key: deliver.routing_key.detached(),
                 redelivered: deliver.redelivered,
+                time_left,
             },
         });
         Ok(())
@@ -226,20 +310,20 @@ impl Responder {
     fn handle_channel_closed(&mut self, now: Instant, closed: u16, close: &channel_method::Close) {
         let index = self.queue_on(closed);
         let Some(queue) = index.and_then(|index| self.queues.get_mut(index)) else { return };
-        let goes_on = queue.rest(now, false);
-        queue.channel = 0;
+        let (code, text) = (close.reply_code, self.connection.quote(&close.reply_text));
+        let (name, method) = (queue.name(), (close.class_id, close.method_id));
+        let error = SessionError::Queue { queue: name, code, text, method };
+        let in_doubt = self.link.policy().goes_on_after(&error);
+        let goes_on = queue.rest_without_channel(now, code, in_doubt);
         self.arrived.retain(|arrived| Some(arrived.queue) != index);
         if self.draining && goes_on {
             queue.state = State::Cancelled;
-            return self.close_when_drained(now);
-        }
-        if goes_on {
+            self.close_when_drained(now);
+        } else if goes_on {
             self.stats.channels_closed = self.stats.channels_closed.saturating_add(1);
-            return;
+        } else {
+            self.end(now, Err(error));
         }
-        let (code, text) = (close.reply_code, self.connection.quote(&close.reply_text));
-        let (queue, method) = (queue.name(), (close.class_id, close.method_id));
-        self.end(now, Err(SessionError::Queue { queue, code, text, method }));
     }
 
     fn queue_on(&self, channel: u16) -> Option<usize> {

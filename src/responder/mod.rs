@@ -16,32 +16,44 @@
 //! A request is handed out once, with the [`Pending`] that leads its answer back, and no more at a
 //! time than the prefetch says. The reply is written before the request is acknowledged, so a
 //! request whose server dies goes to another.
+//!
+//! It outlives its connection: on the next one, every queue begins anew. A handler that was at work
+//! goes on, and its reply is held until there is a channel for it. It is not acknowledged, because the
+//! broker has taken the request back and delivers it again.
 
 mod answer;
 mod events;
+mod held;
 mod queue;
+mod stats;
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::task::{Poll, Waker};
 
+use self::held::Held;
 use self::queue::{Queue, State};
 use crate::connection::{Config, Connection};
 use crate::engine::Engine;
 use crate::observers::Observers;
-use crate::{Instant, Request, SessionError};
+use crate::reconnect::Link;
+use crate::{Instant, Reconnecting, Request, SessionError};
 
 pub use self::answer::{Answer, Pending};
 pub use self::queue::QueueOptions;
+pub use self::stats::ServerStats;
 
 /// The server's engine. See the [module](self) for the states of its queues.
 #[derive(Debug)]
 pub struct Responder {
     connection: Connection,
+    link: Link,
     queues: Vec<Queue>,
     /// Requests that nobody has taken yet, in the order they came.
     arrived: VecDeque<Arrived>,
+    /// Replies without a channel to go on.
+    held: Held,
     max_reply_size: usize,
     draining: bool,
     /// The broker has an alarm on, and does not read our replies.
@@ -59,38 +71,10 @@ pub struct Arrived {
     pub queue: usize,
     /// The request.
     pub request: Request,
+    /// When its caller no longer waits: it is not run after that.
+    pub deadline: Option<Instant>,
     /// To be handed back with the answer.
     pub pending: Pending,
-}
-
-/// What a server has done so far, and is doing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ServerStats {
-    /// Requests received.
-    pub requests: u64,
-    /// Those that may have been delivered before, to this server or another.
-    pub redelivered: u64,
-    /// Replies sent that are no faults.
-    pub replies: u64,
-    /// Faults sent, those of panics included.
-    pub faults: u64,
-    /// Handlers that panicked.
-    pub panics: u64,
-    /// Requests without a reply address: run, and not answered.
-    pub without_reply_to: u64,
-    /// Requests that were too large, or whose headers could not be read: neither run nor answered,
-    /// but rejected without requeue, so that a dead-letter exchange can keep them. They are not
-    /// among `requests`.
-    pub unreadable: u64,
-    /// Answers that came when the connection or the channel was gone: not sent.
-    pub unsent: u64,
-    /// Consumers that the broker has cancelled, and that were made anew.
-    pub cancelled_by_broker: u64,
-    /// Channels that the broker has closed, and that were made anew.
-    pub channels_closed: u64,
-    /// Requests whose handlers run at this moment.
-    pub running: usize,
 }
 
 impl Responder {
@@ -106,8 +90,10 @@ impl Responder {
     ) -> Self {
         Self {
             connection: Connection::new(config, now),
+            link: Link::default(),
             queues: queues.into_iter().map(Queue::new).collect(),
             arrived: VecDeque::new(),
+            held: Held::default(),
             max_reply_size,
             draining: false,
             blocked: None,
@@ -116,6 +102,14 @@ impl Responder {
             observers: Observers::default(),
             ended: None,
         }
+    }
+
+    /// Makes a new connection when one is lost that was ready before. The present transport is one to
+    /// that address.
+    #[must_use]
+    pub fn with_reconnect(mut self, settings: Reconnecting, address: usize) -> Self {
+        self.link = Link::new(settings, address);
+        self
     }
 
     // ------------------------------------------------------------------ commands
@@ -127,7 +121,11 @@ impl Responder {
         }
         self.draining = true;
         for queue in &mut self.queues {
-            queue.cancel(&mut self.connection);
+            if self.link.is_connected() {
+                queue.cancel(&mut self.connection);
+            } else {
+                queue.state = State::Cancelled;
+            }
         }
         self.close_when_drained(now);
     }
@@ -137,6 +135,9 @@ impl Responder {
         self.draining = true;
         // Nobody could answer them any more.
         self.arrived.clear();
+        if !self.link.is_connected() {
+            self.end(now, Ok(()));
+        }
         self.connection.close(now);
         self.process(now);
     }
@@ -167,12 +168,6 @@ impl Responder {
         self.blocked.as_deref()
     }
 
-    /// How it goes.
-    pub fn stats(&self) -> ServerStats {
-        let running = self.queues.iter().map(|queue| queue.running);
-        ServerStats { running: running.fold(0, usize::saturating_add), ..self.stats }
-    }
-
     // ------------------------------------------------------------------ inside
 
     /// Whether the end has not begun.
@@ -181,17 +176,12 @@ impl Responder {
     }
 
     fn close_when_drained(&mut self, now: Instant) {
-        if self.draining && self.queues.iter().all(Queue::is_drained) {
+        if self.draining && self.held.is_empty() && self.queues.iter().all(Queue::is_drained) {
+            if !self.link.is_connected() {
+                self.end(now, Ok(()));
+            }
             self.connection.close(now);
         }
-    }
-
-    fn end(&mut self, now: Instant, result: Result<(), SessionError>) {
-        self.ended.get_or_insert(result);
-        // They cannot be acknowledged any more, and are delivered to another server.
-        self.arrived.clear();
-        self.connection.close(now);
-        self.observers.change(&mut self.wake);
     }
 }
 

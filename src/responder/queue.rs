@@ -109,8 +109,14 @@ const REST: Duration = Duration::from_millis(250);
 /// A queue that has served for so long has not failed in a row.
 const GOOD_LONG_TIME: Duration = Duration::from_secs(10);
 
-/// Failures in a row after which it is given up, with the whole server: by then it has rested for
-/// eight seconds in all.
+/// The longest rest, when the queue is gone or its node is: it may be back at any moment.
+const MAX_REST: Duration = Duration::from_secs(1);
+
+/// The longest rest, when the broker refuses the queue.
+const MAX_REST_WHEN_REFUSED: Duration = Duration::from_secs(30);
+
+/// Failures in a row after which it is given up, with the whole server, unless the server is to
+/// [reconnect](crate::Reconnect) when it is refused.
 const MAX_FAILURES: u8 = 5;
 
 impl Queue {
@@ -178,21 +184,51 @@ impl Queue {
         }
     }
 
-    /// The broker has ended the consumer, or the whole channel. Whether it is worth trying again:
-    /// a queue that never served is not.
-    pub(super) fn rest(&mut self, now: Instant, with_channel: bool) -> bool {
-        let Some(since) = self.serving_since else { return false };
+    /// The connection has gone, and everything with it.
+    pub(super) fn disconnect(&mut self) {
+        self.state = State::Opening;
+        self.lose_channel();
+    }
+
+    fn lose_channel(&mut self) {
+        // The broker gives these to others, or to us again.
+        self.arrived = 0;
+        self.channel = 0;
+        self.generation = self.generation.wrapping_add(1);
+    }
+
+    /// The broker has ended the consumer; the channel is there.
+    pub(super) fn rest(&mut self, now: Instant) {
+        self.rest_for(now, MAX_REST, true);
+    }
+
+    /// The broker has closed the channel. Whether it is worth trying again: a queue that never served
+    /// is not, and after some failures it is `in_doubt`.
+    pub(super) fn rest_without_channel(
+        &mut self,
+        now: Instant,
+        code: ReplyCode,
+        in_doubt: bool,
+    ) -> bool {
+        let is_gone = code == ReplyCode::NOT_FOUND;
+        self.rest_for(now, if is_gone { MAX_REST } else { MAX_REST_WHEN_REFUSED }, false);
+        self.lose_channel();
+        self.serving_since.is_some() && (self.failures <= MAX_FAILURES || in_doubt)
+    }
+
+    fn rest_for(&mut self, now: Instant, max: Duration, with_channel: bool) {
+        let since = self.serving_since.unwrap_or(now);
         let served_well = self.state == State::Serving && now.since(since) >= GOOD_LONG_TIME;
         self.failures = if served_well { 1 } else { self.failures.saturating_add(1) };
-        if !with_channel {
-            // The broker gives these to others, or to us again.
-            self.arrived = 0;
-            self.generation = self.generation.wrapping_add(1);
-        }
-        let doublings = self.failures.saturating_sub(1).min(MAX_FAILURES);
-        let until = now.after(REST.saturating_mul(1u32.wrapping_shl(doublings.into())));
-        self.state = State::Resting { until, with_channel };
-        self.failures <= MAX_FAILURES
+        let doublings = self.failures.saturating_sub(1).min(10);
+        let rest = REST.saturating_mul(1u32.wrapping_shl(doublings.into())).min(max);
+        self.state = State::Resting { until: now.after(rest), with_channel };
+    }
+
+    /// Whether the broker has answered, one way or the other.
+    pub(super) fn is_settled(&self) -> bool {
+        use State::{Consuming, Declaring, Limiting, Opening};
+        !matches!(self.state, Opening | Declaring | Limiting | Consuming)
     }
 
     pub(super) fn rested_at(&self) -> Option<Instant> {
@@ -244,6 +280,19 @@ impl Queue {
         if consumer == self.consumer {
             self.unacknowledged = self.unacknowledged.saturating_sub(1);
         }
+    }
+
+    /// Nobody waits for the answer to a delivery any more: it goes to nobody, as if it had expired in
+    /// the queue.
+    pub(super) fn skip(&mut self, delivery_tag: u64, connection: &mut Connection) {
+        self.unacknowledged = self.unacknowledged.saturating_sub(1);
+        // Where the connection has ended, that is told by itself.
+        let _ = connection.send(self.channel, basic::Reject { delivery_tag, requeue: false });
+    }
+
+    /// Whether it has been consumed from, at some time.
+    pub(super) fn has_served(&self) -> bool {
+        self.serving_since.is_some()
     }
 
     /// Whether one more handler may run.

@@ -86,9 +86,15 @@ pub enum UriError {
     /// A second `:` behind the host, as in an IPv6 address without brackets.
     #[error(
         "there is more than one \":\" in host and port: an IPv6 address is written in brackets, \
-         as in amqp://[::1]:5672, and one URI names one host"
+         as in amqp://[::1]:5672, and several hosts have commas between them"
     )]
     UnbracketedHost,
+    /// Nothing before, after or between the commas of several addresses.
+    #[error(
+        "an address before or after a \",\" is empty: several are written as in \
+         amqp://one:5672,two:5672, and a \",\" in a user or password as %2c"
+    )]
+    EmptyAddress,
     /// What follows the host's `:` is no port.
     #[error(
         "the port is no number from 1 to 65535: the URI is amqp://host:port, or \

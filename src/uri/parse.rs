@@ -2,13 +2,14 @@
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::net::Ipv6Addr;
 
 use leveret_codec::{LongStr, Secret, ShortStr};
 
 use super::percent::decode;
 use super::query::Query;
-use super::{Uri, UriError};
+use super::{Address, Uri, UriError};
 
 const HOST: &str = "the host";
 const PASSWORD: &str = "the password";
@@ -25,19 +26,17 @@ pub(super) fn uri(text: &str) -> Result<Uri, UriError> {
         Some((authority, path)) => (authority, Some(path)),
         None => (hierarchy, None),
     };
-    let (userinfo, host_and_port) = match authority.split_once('@') {
-        Some((userinfo, host_and_port)) => (Some(userinfo), host_and_port),
+    let (userinfo, hosts) = match authority.split_once('@') {
+        Some((userinfo, hosts)) => (Some(userinfo), hosts),
         None => (None, authority),
     };
 
     let (username, password) = userinfo.map_or_else(default_login, login)?;
-    let (host, port) = split_port(host_and_port)?;
     Ok(Uri {
         is_tls,
         username,
         password,
-        host: decode_host(host)?,
-        port: decode_port(port)?.unwrap_or(if is_tls { 5671 } else { 5672 }),
+        addresses: addresses(hosts, if is_tls { 5671 } else { 5672 })?,
         virtual_host: virtual_host(path)?,
         query: Query::parse(query)?,
     })
@@ -98,6 +97,21 @@ fn login(userinfo: &str) -> Result<(String, Secret), UriError> {
     let password =
         LongStr::new(password).map_err(|_| UriError::TooLong { part: PASSWORD, length, limit })?;
     Ok((decode(username, USERNAME)?, Secret(password)))
+}
+
+/// `host [ ":" port ] *( "," host [ ":" port ] )`: the nodes of a cluster, of which the specification
+/// knows nothing. One may be empty, several may not.
+fn addresses(hosts: &str, default_port: u16) -> Result<Vec<Address>, UriError> {
+    let several = hosts.contains(',');
+    let address = |host_and_port: &str| {
+        if several && host_and_port.is_empty() {
+            return Err(UriError::EmptyAddress);
+        }
+        let (host, port) = split_port(host_and_port)?;
+        let port = decode_port(port)?.unwrap_or(default_port);
+        Ok(Address { host: decode_host(host)?, port })
+    };
+    hosts.split(',').map(address).collect()
 }
 
 /// `host [ ":" port ]`, where an IPv6 host keeps its brackets.

@@ -4,6 +4,7 @@ use super::*;
 
 use alloc::format;
 use alloc::string::ToString;
+use alloc::vec::Vec;
 
 use leveret_codec::LongStr;
 
@@ -13,6 +14,12 @@ fn parse(text: &str) -> Uri {
 
 fn secret(text: &'static str) -> Secret {
     Secret(LongStr::from_static(text))
+}
+
+/// Of the only address.
+fn host_and_port(uri: &Uri) -> (&str, u16) {
+    let [address] = uri.addresses() else { panic!("{uri} has several addresses") };
+    (address.host(), address.port())
 }
 
 #[track_caller]
@@ -45,7 +52,7 @@ fn the_examples_of_the_specification() {
         let uri = parse(text);
         assert_eq!(uri.username(), username, "{text}");
         assert_eq!(*uri.password(), secret(password), "{text}");
-        assert_eq!((uri.host(), uri.port()), (host, port), "{text}");
+        assert_eq!(host_and_port(&uri), (host, port), "{text}");
         assert_eq!(uri.virtual_host(), virtual_host, "{text}");
         assert!(!uri.is_tls(), "{text}");
     }
@@ -55,9 +62,10 @@ fn the_examples_of_the_specification() {
 fn amqps_differs_in_its_port_only() {
     let uri = parse("amqps://user:pass@host/vhost");
     assert!(uri.is_tls());
-    assert_eq!(uri.port(), 5671);
-    assert_eq!(parse("amqps://host:5672").port(), 5672);
-    assert_eq!(uri, Uri { is_tls: true, port: 5671, ..parse("amqp://user:pass@host/vhost") });
+    assert_eq!(host_and_port(&uri), ("host", 5671));
+    assert_eq!(host_and_port(&parse("amqps://host:5672")), ("host", 5672));
+    let plain = parse("amqp://user:pass@host:5671/vhost");
+    assert_eq!(uri, Uri { is_tls: true, ..plain });
 }
 
 #[test]
@@ -71,32 +79,47 @@ fn percent_encoding_is_taken_in_any_case_and_decodes_to_utf8() {
     let uri = parse("amqp://J%C3%bcrgen:%e2%82%AC%40%2F%3a%23%3F%25@h%6Fst/%C3%A9+x");
     assert_eq!(uri.username(), "Jürgen");
     assert_eq!(*uri.password(), secret("€@/:#?%"));
-    assert_eq!(uri.host(), "host");
+    assert_eq!(host_and_port(&uri).0, "host");
     assert_eq!(uri.virtual_host(), "é+x", "a + is no space");
 }
 
 #[test]
 fn unencoded_characters_beyond_ascii_stand_for_themselves() {
     let uri = parse("amqp://Jürgen:€@hôst/é");
-    assert_eq!((uri.username(), uri.host()), ("Jürgen", "hôst"));
+    assert_eq!((uri.username(), host_and_port(&uri).0), ("Jürgen", "hôst"));
     assert_eq!(*uri.password(), secret("€"));
     assert_eq!(uri.virtual_host(), "é");
 }
 
 #[test]
 fn ports_from_1_to_65535() {
-    assert_eq!(parse("amqp://host:1").port(), 1);
-    assert_eq!(parse("amqp://host:65535").port(), 65535);
-    assert_eq!(parse("amqp://host:05672").port(), 5672);
-    assert_eq!(parse("amqp://host:").port(), 5672, "RFC 3986 has no digits mean the default");
-    assert_eq!(parse("amqp://[::1]:").port(), 5672);
+    for (text, port) in [
+        ("amqp://host:1", 1),
+        ("amqp://host:65535", 65535),
+        ("amqp://host:05672", 5672),
+        // RFC 3986 has no digits mean the default.
+        ("amqp://host:", 5672),
+        ("amqp://[::1]:", 5672),
+    ] {
+        assert_eq!(host_and_port(&parse(text)).1, port, "{text}");
+    }
 }
 
 #[test]
 fn ipv6_hosts_lose_their_brackets_and_keep_their_zone() {
     let uri = parse("amqp://user@[2001:db8::7]:5673/");
-    assert_eq!((uri.host(), uri.port()), ("2001:db8::7", 5673));
-    assert_eq!(parse("amqp://[fe80::1%25eth0]").host(), "fe80::1%eth0");
+    assert_eq!(host_and_port(&uri), ("2001:db8::7", 5673));
+    assert_eq!(host_and_port(&parse("amqp://[fe80::1%25eth0]")).0, "fe80::1%eth0");
+}
+
+#[test]
+fn several_addresses_share_the_rest() {
+    let uri = parse("amqps://user:pass@one,two:5672,[::1],t%2cee:1/vhost?heartbeat=5");
+    let addresses: Vec<_> = uri.addresses().iter().map(ToString::to_string).collect();
+    assert_eq!(addresses, ["one:5671", "two:5672", "[::1]:5671", "t,ee:1"]);
+    assert_eq!((uri.username(), uri.heartbeat()), ("user", Some(5)));
+    let printed = "amqps://user:***@one:5671,two:5672,[::1]:5671,t%2cee:1/vhost?heartbeat=5";
+    assert_eq!(uri.to_string(), printed);
 }
 
 #[test]
@@ -152,7 +175,7 @@ fn the_first_mechanism_that_we_know_counts() {
 #[test]
 fn anything_that_becomes_a_uri_is_taken_and_a_uri_too() {
     fn host(uri: impl TryInto<Uri, Error: Into<UriError>>) -> Result<String, UriError> {
-        uri.try_into().map(|uri| uri.host).map_err(Into::into)
+        uri.try_into().map(|uri| uri.addresses[0].host.clone()).map_err(Into::into)
     }
     assert_eq!(host("amqp://a"), Ok("a".to_string()));
     assert_eq!(host("amqp://b".to_string()), Ok("b".to_string()));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leveret::{CallError, Client, Outcome, Queue, Request, Server};
+use leveret::{CallError, Client, Outcome, Queue, Reconnect, Request, Server};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -65,6 +65,7 @@ async fn item_43_a_forced_close_reaches_every_caller() {
     let (started, mut starts) = mpsc::unbounded_channel();
     let name = unique("forced").to_string();
     let server = Server::builder(&url)
+        .reconnect(Reconnect::never())
         .handle(Queue::new(&name), move |_: Request| {
             let started = started.clone();
             async move {
@@ -76,7 +77,7 @@ async fn item_43_a_forced_close_reaches_every_caller() {
         .start()
         .await
         .unwrap();
-    let client = Client::connect(&url).await.unwrap();
+    let client = Client::builder(&url).reconnect(Reconnect::never()).connect().await.unwrap();
     let call = tokio::spawn({
         let (client, name) = (client.clone(), name.clone());
         async move { client.call(name, "never answered").await }

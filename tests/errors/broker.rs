@@ -90,10 +90,10 @@ async fn the_exchange_does_not_exist() {
     let error = client.request(&name).exchange(&exchange).send().await.unwrap_err();
     let in_vhost = &broker.virtual_host;
     let reply_text = format!("NOT_FOUND - no exchange '{exchange}' in vhost '{in_vhost}'");
-    let words = format!("the broker closed the channel of the call: 404 {reply_text}");
-    assert_eq!(failure(&error), (words, Outcome::Unknown));
+    let words = format!("the broker refused the request: 404 {reply_text}");
+    assert_eq!(failure(&error), (words, Outcome::NotExecuted));
     let (code, text) = (ReplyCode::NOT_FOUND, reply_text);
-    assert_eq!(error, CallError::ChannelClosed { code, text, written: true });
+    assert_eq!(error, CallError::Refused { code, text });
 
     assert_eq!(client.call(&name, "next").await.unwrap().body, "next");
     end(client, server).await;
@@ -146,7 +146,7 @@ async fn a_handler_does_not_answer_in_time() {
     let timeout = Duration::from_millis(300);
     let call = client.request(&name).timeout(timeout).send();
     let error = within(BOUND, call).await.unwrap_err();
-    assert_eq!(error, CallError::Timeout { timeout, written: true });
+    assert_eq!(error, CallError::Timeout { timeout, written: true, cause: None });
     assert_eq!(failure(&error), ("no reply within 300ms".to_owned(), Outcome::Unknown));
 
     release.send(true).unwrap();
@@ -174,7 +174,7 @@ async fn a_queue_without_consumers() {
     let timeout = Duration::from_millis(300);
     let call = client.request(name.to_string()).body("stale").timeout(timeout).send();
     let error = within(BOUND, call).await.unwrap_err();
-    assert_eq!(error, CallError::Timeout { timeout, written: true });
+    assert_eq!(error, CallError::Timeout { timeout, written: true, cause: None });
     assert_eq!(failure(&error), ("no reply within 300ms".to_owned(), Outcome::Unknown));
 
     // Its time in the queue began a little later than the caller's.
@@ -196,7 +196,7 @@ async fn a_queue_without_consumers() {
 /// A URL on the broker under test, and its host and port. The broker may be on another machine.
 pub(super) fn url_of(user: &str, password: &str, virtual_host: &str) -> (String, String) {
     let uri: Uri = url().parse().unwrap();
-    let address = format!("{}:{}", uri.host(), uri.port());
+    let address = uri.addresses()[0].to_string();
     let login = format!("amqp://{user}:{password}@{address}");
     (format!("{login}/{virtual_host}?auth_mechanism=plain"), address)
 }

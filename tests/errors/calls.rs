@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use leveret::{CallError, Client, Outcome};
-use leveret_codec::{ShortStr, connection};
+use leveret_codec::{ShortStr, channel, connection};
 use tokio::sync::oneshot;
 
 use super::seen::{failure, within};
 use crate::fake::{
-    Fake, PASSWORD, consume_ok, hear_goodbye, hear_request, subscribed, until_consume,
+    Fake, PASSWORD, consume_ok, hear, hear_goodbye, hear_request, subscribed, until_consume,
 };
 
 const TIMEOUT: Duration = Duration::from_millis(200);
@@ -30,7 +30,7 @@ async fn nobody_answers_in_time() {
     .await;
     let client = Client::builder(fake.url()).timeout(TIMEOUT).connect().await.unwrap();
     let error = within(BOUND, client.call("queue", "hello")).await.unwrap_err();
-    assert_eq!(error, CallError::Timeout { timeout: TIMEOUT, written: true });
+    assert_eq!(error, CallError::Timeout { timeout: TIMEOUT, written: true, cause: None });
     assert_eq!(failure(&error), ("no reply within 200ms".to_owned(), Outcome::Unknown));
     client.close().await;
     fake.finish().await;
@@ -41,7 +41,12 @@ async fn nobody_answers_in_time() {
 async fn the_broker_stops_reading() {
     let (tell, call_has_failed) = oneshot::channel();
     let fake = Fake::new(|stream| async {
-        let wire = subscribed(stream).await;
+        let mut wire = subscribed(stream).await;
+        // So large a body goes on a channel that it is lent.
+        hear(&mut wire, 2, "channel.open").await;
+        wire.send(2, channel::OpenOk {}).await;
+        hear(&mut wire, 2, "basic.consume").await;
+        wire.send(2, consume_ok()).await;
         call_has_failed.await.unwrap();
         wire.hang_up();
     })
@@ -51,7 +56,7 @@ async fn the_broker_stops_reading() {
     let timeout = Duration::from_millis(1500);
     let call = client.request("queue").body(vec![0; 16 << 20]).timeout(timeout).send();
     let error = within(BOUND, call).await.unwrap_err();
-    assert_eq!(error, CallError::Timeout { timeout, written: true });
+    assert_eq!(error, CallError::Timeout { timeout, written: true, cause: None });
     assert_eq!(failure(&error), ("no reply within 1.5s".to_owned(), Outcome::Unknown));
     tell.send(()).unwrap();
     fake.finish().await;
@@ -63,7 +68,7 @@ async fn a_call_waits_for_the_end_of_an_alarm_in_vain() {
     let client = Client::connect(&fake.url()).await.unwrap();
     let call = client.request("queue").timeout(TIMEOUT).send();
     let error = within(BOUND, call).await.unwrap_err();
-    assert_eq!(error, CallError::Timeout { timeout: TIMEOUT, written: false });
+    assert_eq!(error, CallError::Timeout { timeout: TIMEOUT, written: false, cause: None });
     let words = "no reply within 200ms; the request was never sent";
     assert_eq!(failure(&error), (words.to_owned(), Outcome::NotExecuted));
     client.close().await;

@@ -1,6 +1,6 @@
 //! What becomes of the other calls when the broker closes the channel over one of them.
 
-use leveret::{CallError, Client, Outcome, SessionError};
+use leveret::{CallError, Client, Outcome, Reconnect, SessionError};
 use leveret_codec::{BasicProperties, ReplyCode, ShortStr, basic, channel};
 
 use super::seen::failure;
@@ -66,7 +66,7 @@ async fn the_broker_refuses_the_next_channel() {
         hear_goodbye(wire).await;
     })
     .await;
-    let client = Client::connect(&fake.url()).await.unwrap();
+    let client = Client::builder(fake.url()).reconnect(Reconnect::never()).connect().await.unwrap();
     let error = client.call("queue", "first").await.unwrap_err();
     assert!(matches!(error, CallError::ChannelClosed { .. }), "{error:?}");
 

@@ -5,7 +5,7 @@ use leveret::connection::{Config, Connection, Credentials};
 use leveret::requester::Requester;
 use leveret::responder::{QueueOptions, Responder};
 use leveret::uri::Uri;
-use leveret::{Client, Engine, Instant, Request, Server};
+use leveret::{Client, Engine, Instant, Reconnect, Request, Server};
 use leveret_codec::{
     FieldTable, Frame, LongStr, ReplyCode, Secret, ShortStr, channel, connection, queue,
 };
@@ -111,7 +111,8 @@ async fn a_server_at_work_does_not_show_it() {
         wire.hang_up();
     })
     .await;
-    let server = Server::builder(fake.url()).handle("queue", echo).start().await.unwrap();
+    let builder = Server::builder(fake.url()).reconnect(Reconnect::never());
+    let server = builder.handle("queue", echo).start().await.unwrap();
     assert_hidden(&format!("{server:?} {server:#?}"));
     let error = server.shutdown().await.unwrap_err();
     text(&error);
@@ -262,7 +263,7 @@ async fn over_an_alarm_and_at_the_end() {
         closes(wire, ReplyCode::CONNECTION_FORCED, (0, 0)).await;
     })
     .await;
-    let client = Client::connect(&fake.url()).await.unwrap();
+    let client = Client::builder(fake.url()).reconnect(Reconnect::never()).connect().await.unwrap();
     assert_eq!(client.blocked().as_deref(), Some(SEEN));
     assert_hidden(&format!("{client:?}"));
     seen.send(()).unwrap();

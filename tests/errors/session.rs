@@ -1,9 +1,9 @@
-//! Sessions that end while calls are under way, or while a server waits for requests.
+//! Connections that end while calls are under way, or while a server waits for requests.
 
 use std::time::Duration;
 
 use leveret::connection::ConnectionError;
-use leveret::{CallError, Client, Outcome, Request, Server, SessionError};
+use leveret::{CallError, Client, Outcome, Reconnect, Request, Server, SessionError};
 use leveret_codec::{BasicProperties, ReplyCode, ShortStr, basic, channel, connection, queue};
 
 use super::seen::{failure, lost, text, within};
@@ -13,6 +13,11 @@ use crate::fake::{
 
 const LOST: &str = "the connection was lost: the peer closed the socket";
 
+/// Of one connection, with which it ends.
+async fn once(url: String) -> Client {
+    Client::builder(url).reconnect(Reconnect::never()).connect().await.unwrap()
+}
+
 #[tokio::test]
 async fn the_connection_is_lost_during_a_call() {
     let fake = Fake::new(|stream| async {
@@ -21,7 +26,7 @@ async fn the_connection_is_lost_during_a_call() {
         wire.hang_up();
     })
     .await;
-    let client = Client::connect(&fake.url()).await.unwrap();
+    let client = once(fake.url()).await;
     let cause = lost("the peer closed the socket");
 
     let error = client.call("queue", "hello").await.unwrap_err();
@@ -44,7 +49,7 @@ async fn the_connection_is_reset_during_a_call() {
         wire.into_stream().set_zero_linger().unwrap();
     })
     .await;
-    let client = Client::connect(&fake.url()).await.unwrap();
+    let client = once(fake.url()).await;
     let error = client.call("queue", "hello").await.unwrap_err();
     let (text, outcome) = failure(&error);
     assert!(text.starts_with("the connection was lost: Connection reset by peer"), "{text}");
@@ -64,7 +69,7 @@ async fn the_connection_is_lost_before_a_call_was_sent() {
         wire.hang_up();
     })
     .await;
-    let client = Client::connect(&fake.url()).await.unwrap();
+    let client = once(fake.url()).await;
     assert_eq!(client.blocked().as_deref(), Some("low on memory"));
     let call = client.call("queue", "hello");
     let (result, ()) = tokio::join!(call, async { hang_up.send(()).unwrap() });
@@ -85,7 +90,7 @@ async fn an_operator_closes_the_connection_during_a_call() {
         wire.expect_end().await;
     })
     .await;
-    let client = Client::connect(&fake.url()).await.unwrap();
+    let client = once(fake.url()).await;
     let error = client.call("queue", "hello").await.unwrap_err();
     let closed = ConnectionError::ClosedByPeer {
         code: ReplyCode::CONNECTION_FORCED,
@@ -113,7 +118,7 @@ async fn the_broker_breaks_the_protocol_during_a_call() {
         wire.expect_connection_close(ReplyCode::COMMAND_INVALID, &told, (0, 0)).await;
     })
     .await;
-    let client = Client::connect(&fake.url()).await.unwrap();
+    let client = once(fake.url()).await;
     let error = client.call("queue", "hello").await.unwrap_err();
     let (code, text) = (ReplyCode::COMMAND_INVALID, WORDS.to_owned());
     let cause = ConnectionError::ProtocolViolation { code, text }.into();
@@ -132,7 +137,7 @@ async fn the_broker_is_silent_for_two_heartbeats() {
     })
     .await;
     let url = format!("{}/%2f?heartbeat=1", fake.url());
-    let client = Client::connect(&url).await.unwrap();
+    let client = once(url).await;
     let error = client.call("queue", "hello").await.unwrap_err();
     let CallError::Disconnected { written: true, cause: SessionError::Connection(cause) } = &error
     else {
@@ -155,7 +160,7 @@ fn the_runtime_of_the_client_has_ended() {
     let first = runtime();
     let client = first.block_on(async {
         let fake = Fake::new(|stream| async { subscribed(stream).await.expect_end().await }).await;
-        Client::connect(&fake.url()).await.unwrap()
+        once(fake.url()).await
     });
     drop(first);
 
@@ -184,6 +189,7 @@ async fn a_server_learns_that_its_connection_is_lost() {
     })
     .await;
     let server = Server::builder(fake.url())
+        .reconnect(Reconnect::never())
         .handle("queue", |request: Request| async { Ok(request.into_body()) })
         .start()
         .await

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use leveret::broker::script::{Dialogue, ScriptError, ScriptListener};
-use leveret::{Client, ConnectError, Reply, Request, Server, SessionError};
+use leveret::{Client, ConnectError, Reconnect, Reply, Request, Server, SessionError};
 use tokio::io::DuplexStream;
 use tokio::sync::oneshot;
 
@@ -104,6 +104,7 @@ async fn play(script: impl Future<Output = Result<(), ScriptError>>) {
 
 async fn call(url: &str, timeout: Duration, stream: Option<DuplexStream>) -> Fate {
     let builder = Client::builder(url).timeout(timeout).connect_timeout(timeout);
+    let builder = builder.reconnect(Reconnect::never());
     let client = match stream {
         Some(stream) => builder.connect_over(stream).await,
         None => builder.connect().await,
@@ -131,6 +132,7 @@ async fn serve(
     served: oneshot::Receiver<()>,
 ) -> Fate {
     let builder = Server::builder(url)
+        .reconnect(Reconnect::never())
         .handle("queue", |_: Request| async { Ok(Reply::from("hello back")) })
         .connect_timeout(timeout)
         .shutdown_timeout(timeout);

@@ -7,13 +7,14 @@ mod faults;
 mod larger;
 mod memory;
 mod observing;
+mod reconnecting;
 mod secrecy;
 mod slowness;
 
 use std::time::Duration;
 
 use leveret::broker::{Broker, ConnectionHandle};
-use leveret::{Client, Queue, Request, Server};
+use leveret::{Client, Queue, Reconnect, Request, Server};
 
 /// The longest that a test waits for anything.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -60,14 +61,21 @@ impl Stage {
 
 type CallResult = Result<String, leveret::CallError>;
 
+/// Of one connection, with which it ends.
 async fn client(broker: &Broker) -> Client {
     let url = url_of_alice(broker);
-    Client::builder(&url).connection_name("client").connect().await.unwrap()
+    Client::builder(&url)
+        .connection_name("client")
+        .reconnect(Reconnect::never())
+        .connect()
+        .await
+        .unwrap()
 }
 
 async fn echo(broker: &Broker) -> Server {
     Server::builder(url_of_alice(broker))
         .connection_name("server")
+        .reconnect(Reconnect::never())
         .handle(Queue::new("echo"), |request: Request| async move { Ok(request.into_body()) })
         .start()
         .await

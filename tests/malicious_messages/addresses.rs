@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use leveret::connection::ConnectionError;
-use leveret::{BasicProperties, Queue, ReplyCode, Request, Server, SessionError, ShortStr};
+use leveret::{
+    BasicProperties, Queue, Reconnect, ReplyCode, Request, Server, SessionError, ShortStr,
+};
 use leveret_codec::basic;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -158,6 +160,7 @@ async fn a_forged_address_ends_two_servers_up_to_4_0_and_none_later() {
     let queue = || Queue::new(victim.queue.to_string()).passive();
     let (go, wait) = watch::channel(false);
     let second = server()
+        .reconnect(Reconnect::never())
         .handle(queue(), move |request: Request| {
             let mut wait = wait.clone();
             async move {
@@ -175,6 +178,17 @@ async fn a_forged_address_ends_two_servers_up_to_4_0_and_none_later() {
 
     victim.server = server().handle(queue(), echo_all).start().await.unwrap();
     assert_eq!(victim.serves_the_next().await.requests, 1);
+}
+
+#[tokio::test]
+async fn a_server_that_reconnects_gets_over_a_forged_address_by_itself() {
+    let mut victim = Victim::new("forged").await;
+    let queue = Queue::new(victim.queue.to_string()).passive();
+    let another = server().handle(queue, echo_all).start().await.unwrap();
+    std::mem::replace(&mut victim.server, another).shutdown().await.unwrap();
+    victim.request(to(short("amq.rabbitmq.reply-to.two.words")), b"poison").await;
+    let expected = if victim.broker.at_least(4, 1) { 0 } else { 2 };
+    assert_eq!(victim.serves_the_next().await.disconnects, expected);
 }
 
 async fn assert_ended_by_the_broker(server: &Server) {

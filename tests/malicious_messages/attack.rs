@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use leveret::{
-    BasicProperties, Client, Fault, Queue, Reply, Request, Server, ServerStats, ShortStr,
+    BasicProperties, Client, Fault, Queue, Reconnect, Reply, Request, Server, ServerStats, ShortStr,
 };
 use leveret_codec::{basic, queue as queue_method};
 use tokio::task::JoinHandle;
@@ -35,7 +35,9 @@ impl Victim {
         let mut attacker = broker.channel().await;
         let replies = consume_own_queue(&mut attacker).await;
         let name = ShortStr::try_from(name).unwrap();
-        let server = server().handle(queue, echo_all).start().await.unwrap();
+        let server = server().handle(queue, echo_all);
+        // What ends its connection is to show.
+        let server = server.reconnect(Reconnect::never()).start().await.unwrap();
         Self { broker, server, queue: name, attacker, replies }
     }
 

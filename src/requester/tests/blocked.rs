@@ -94,7 +94,7 @@ fn calls_that_wait_too_long_were_never_executed() {
         assert_eq!(client.fails(sent).outcome(), Outcome::Unknown);
         let error = client.fails(waits);
         assert_eq!(error.outcome(), Outcome::NotExecuted);
-        assert_eq!(error, CallError::Timeout { timeout: TIMEOUT, written: false });
+        assert_eq!(error, CallError::Timeout { timeout: TIMEOUT, written: false, cause: None });
         client.goes_on(pause);
         client.nothing_is_left();
     }

@@ -7,7 +7,7 @@ fn assert_timed_out(client: &mut Client, id: CallId, timeout: Duration, written:
     let error = client.fails(id);
     let outcome = if written { Outcome::Unknown } else { Outcome::NotExecuted };
     assert_eq!(error.outcome(), outcome);
-    assert_eq!(error, CallError::Timeout { timeout, written });
+    assert_eq!(error, CallError::Timeout { timeout, written, cause: None });
 }
 
 #[test]

@@ -160,7 +160,7 @@ impl Client {
     pub(super) fn nothing_is_left(&mut self) {
         assert_eq!(self.engine.stats().pending, 0);
         assert_eq!(self.engine.calls.len(), 0, "calls that nobody asked about");
-        assert_eq!(self.engine.own_channels.len(), 0, "channels without a call");
+        assert_eq!(self.engine.side_channels.len(), 0, "channels without a call");
         self.engine_is_silent();
     }
 }

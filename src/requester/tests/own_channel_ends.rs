@@ -73,7 +73,10 @@ fn a_call_out_of_time_closes_its_channel() {
         let (mut client, id, shared) = at(stage);
         client.advance(seconds(10));
         let written = stage == Stage::Sent;
-        assert_eq!(client.fails(id), CallError::Timeout { timeout: seconds(10), written });
+        assert_eq!(
+            client.fails(id),
+            CallError::Timeout { timeout: seconds(10), written, cause: None }
+        );
         assert_channel_goes(&mut client, stage);
         assert_others_go_on(&mut client, shared);
     }
@@ -100,8 +103,15 @@ fn a_body_too_large_for_the_broker_shows() {
     let (mut client, id, shared) = at(Stage::Sent);
     let text = "PRECONDITION_FAILED - message size 4 is larger than configured max size 3";
     client.closes_channel(2, ReplyCode::PRECONDITION_FAILED, text);
-    assert_eq!(client.fails(id), CallError::BodyTooLarge { size: 4, limit: 3 });
-    assert_others_go_on(&mut client, shared);
+    let too_large = CallError::BodyTooLarge { size: 4, limit: 3 };
+    assert_eq!(client.fails(id), too_large);
+    let now = client.now();
+    let another = client.engine.request(now, to("queue"), TIMEOUT);
+    assert_eq!(another, Err(too_large), "the broker need not say it twice");
+    let (id, request) = shared;
+    client.reply(&request, "reply");
+    client.gets(id, "reply");
+    client.nothing_is_left();
 }
 
 #[test]

@@ -45,7 +45,8 @@ fn a_request_can_be_empty_and_go_to_an_exchange() {
         ..Outgoing::default()
     };
     client.request(outgoing, TIMEOUT);
-    let Published { method, body, .. } = client.published(SHARED);
+    client.subscribe(2, "lent");
+    let Published { method, body, .. } = client.published(2);
     assert_eq!(method.exchange, "exchange");
     assert_eq!(method.routing_key.as_bytes(), b"\xff\x00 any octets");
     assert_eq!(body, b"");
@@ -74,7 +75,8 @@ fn what_the_user_chose_stays() {
     };
     let mut client = Client::ready();
     client.request(Outgoing { properties: chosen.clone(), ..to("queue") }, TIMEOUT);
-    let Published { properties, .. } = client.published(SHARED);
+    client.subscribe(2, "lent");
+    let Published { properties, .. } = client.published(2);
     let added = BasicProperties {
         correlation_id: Some(short(FIRST_ID)),
         reply_to: Some(short("amq.rabbitmq.reply-to")),

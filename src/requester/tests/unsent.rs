@@ -91,7 +91,7 @@ fn a_call_without_time_is_not_begun() {
     let mut client = Client::ready();
     let now = client.now();
     let error = client.engine.request(now, to("queue"), Duration::ZERO).unwrap_err();
-    assert_eq!(error, CallError::Timeout { timeout: Duration::ZERO, written: false });
+    assert_eq!(error, CallError::Timeout { timeout: Duration::ZERO, written: false, cause: None });
     assert_eq!(error.outcome(), Outcome::NotExecuted);
     client.nothing_is_left();
 }
@@ -112,7 +112,7 @@ fn calls_wait_while_the_socket_takes_nothing() {
     client.advance(TIMEOUT);
     for (index, id) in calls.into_iter().enumerate() {
         let written = index < 30 - waiting;
-        assert_eq!(client.fails(id), CallError::Timeout { timeout: TIMEOUT, written });
+        assert_eq!(client.fails(id), CallError::Timeout { timeout: TIMEOUT, written, cause: None });
     }
     for _ in 0..30 - waiting {
         client.published(SHARED);

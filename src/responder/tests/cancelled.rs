@@ -50,7 +50,7 @@ fn the_new_consumer_may_have_another_tag() {
 #[test]
 fn a_queue_that_goes_again_and_again_rests_longer_each_time() {
     let mut server = Server::serving(1);
-    for (count, rest) in (1..).zip([250, 500, 1000, 2000, 4000, 8000, 8000, 8000]) {
+    for (count, rest) in (1..).zip([250, 500, 1000, 1000, 1000]) {
         server.broker_cancels(1);
         server.advance(Duration::from_millis(rest) - Duration::from_nanos(1));
         server.engine_is_silent();

@@ -21,7 +21,8 @@ fn a_delivery_is_a_request_as_it_came() {
         routing_key: short("routing.key"),
     };
     server.broker_sends_at_once(message(1, deliver, &properties, b"body"));
-    let Arrived { queue, request, pending } = server.takes();
+    let Arrived { queue, request, deadline, pending } = server.takes();
+    assert_eq!(deadline, Some(server.now().after(seconds(30))));
     assert_eq!(queue, 0);
     assert_eq!(request.header("tenant"), Some(text("blue")));
     assert_eq!(
@@ -32,6 +33,7 @@ fn a_delivery_is_a_request_as_it_came() {
             exchange: short("exchange"),
             routing_key: short("routing.key"),
             redelivered: true,
+            time_left: Some(seconds(30)),
         }
     );
     server.has_no_request();

@@ -136,12 +136,12 @@ impl Server {
 
     #[track_caller]
     pub(super) fn takes(&mut self) -> Arrived {
-        self.engine.poll_work().expect("a request")
+        self.engine.poll_work(self.now()).expect("a request")
     }
 
     #[track_caller]
     pub(super) fn has_no_request(&mut self) {
-        assert!(self.engine.poll_work().is_none());
+        assert!(self.engine.poll_work(self.now()).is_none());
     }
 
     pub(super) fn answer(&mut self, pending: Pending, answer: Answer) {

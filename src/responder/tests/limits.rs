@@ -62,7 +62,7 @@ fn no_work_for_a_broker_that_does_not_read_the_replies() {
     }
     asked += 1;
     server.delivers(1, asked, &asking(), "one too many");
-    assert!(server.engine.poll_work().is_none());
+    assert!(server.engine.poll_work(server.now()).is_none());
 
     (1..asked).for_each(|tag| drop(server.engine_replies(1, tag)));
     assert_eq!(server.takes().request.body, "one too many");

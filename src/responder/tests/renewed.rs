@@ -58,15 +58,30 @@ fn a_request_of_the_old_channel_is_answered_on_the_new_one_and_not_acknowledged(
 }
 
 #[test]
-fn an_answer_while_there_is_no_channel_is_not_sent() {
+fn an_answer_while_there_is_no_channel_waits_for_the_next() {
     let mut server = Server::serving(1);
     let pending = server.asked(1, 1);
     server.channel_is_closed(1);
-    server.answer(pending, reply("reply"));
+    server.answer(pending, reply("held"));
     server.engine_is_silent();
     let stats = server.engine.stats();
-    assert_eq!((stats.unsent, stats.replies, stats.running), (1, 0, 0));
-    server.channel_is_renewed(1, REST);
+    assert_eq!((stats.held, stats.replies, stats.running), (1, 0, 0));
+    server.advance(REST);
+    server.engine_sends(on(1, channel::Open {}));
+    server.broker_sends(on(1, channel::OpenOk {}));
+    assert_eq!(server.published(1).body, b"held");
+    server.engine_begins(1, &queue("1"));
+    let stats = server.engine.stats();
+    assert_eq!((stats.held, stats.replies, stats.unsent), (0, 1, 0));
+}
+
+#[test]
+fn an_answer_goes_on_the_channel_of_another_queue_if_its_own_has_none() {
+    let mut server = Server::serving(2);
+    let pending = server.asked(1, 1);
+    server.channel_is_closed(1);
+    server.answer(pending, reply("a detour"));
+    assert_eq!(server.published(2).body, b"a detour");
     server.engine_is_silent();
 }
 

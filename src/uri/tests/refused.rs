@@ -12,7 +12,7 @@ const COLON: &str =
     "there is more than one \":\" before the \"@\": in a user or password, write %3a";
 const IPV6: &str = "the host in brackets is no IPv6 address, as in amqp://[::1]:5672";
 const UNBRACKETED: &str = "there is more than one \":\" in host and port: an IPv6 address is \
-     written in brackets, as in amqp://[::1]:5672, and one URI names one host";
+     written in brackets, as in amqp://[::1]:5672, and several hosts have commas between them";
 const PORT: &str = "the port is no number from 1 to 65535: the URI is amqp://host:port, or \
      amqp://user:password@host:port";
 const SLASH: &str = "there is more than one \"/\" after the host: a \"/\" in the name of a virtual host is \
@@ -166,10 +166,22 @@ fn with_brackets_around_no_ipv6_address() {
 }
 
 #[test]
-fn with_an_ipv6_address_without_brackets_or_two_hosts() {
-    for text in ["amqp://::1", "amqp://2001:db8::7", "amqp://a:5672,b:5672", "amqp://%3a%3a1"] {
+fn with_an_ipv6_address_without_brackets() {
+    for text in ["amqp://::1", "amqp://2001:db8::7", "amqp://a,2001:db8::7", "amqp://%3a%3a1"] {
         assert_refused(text, UNBRACKETED);
     }
+}
+
+#[test]
+fn with_an_address_that_is_empty_among_several() {
+    let text = "an address before or after a \",\" is empty: several are written as in \
+         amqp://one:5672,two:5672, and a \",\" in a user or password as %2c";
+    for uri in ["amqp://,", "amqp://one,", "amqp://,two:5672/", "amqp://u:p@one,,two/v?heartbeat=1"]
+    {
+        assert_refused(uri, text);
+    }
+    assert_refused("amqp://one,two:0", PORT);
+    assert_refused("amqp://one,[::g]", IPV6);
 }
 
 #[test]

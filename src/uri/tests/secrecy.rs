@@ -86,8 +86,8 @@ fn a_right_password_is_kept() {
     assert_eq!(*uri.password(), secret("xyzzy@PLUGH"));
     assert_eq!(
         format!("{uri:?}"),
-        "Uri { is_tls: false, username: \"plover\", password: Secret(***), host: \"host\", \
-         port: 5672, virtual_host: \"/\", query: Query { heartbeat: None, connection_timeout: \
-         None, channel_max: None, frame_max: None, auth_mechanism: None } }"
+        "Uri { is_tls: false, username: \"plover\", password: Secret(***), addresses: \
+         [Address { host: \"host\", port: 5672 }], virtual_host: \"/\", query: Query { heartbeat: \
+         None, connection_timeout: None, channel_max: None, frame_max: None, auth_mechanism: None } }"
     );
 }

@@ -1,0 +1,86 @@
+//! [`Retry`]: which calls are sent again.
+
+use super::calls::Outgoing;
+use crate::{CallError, Outcome};
+
+/// Whether a call is sent again, inside its timeout, when it fails with its connection or with the
+/// channel that it shared ([`CallError::Disconnected`], [`CallError::ChannelClosed`]).
+///
+/// What the broker or a server has answered is final, and so is a timeout. Each time, the request
+/// carries the same message-id and correlation-id. After five times it is left at that.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Retry {
+    /// Never: the caller decides.
+    #[default]
+    Never,
+    /// If no server has seen the request ([`Outcome::NotExecuted`]).
+    NotExecuted,
+    /// Also if a server may have run it ([`Outcome::Unknown`]): for requests that may run twice.
+    Unknown,
+}
+
+/// What is left to be done for a call that fails.
+#[derive(Debug)]
+pub(super) struct Retries {
+    retry: Retry,
+    made: u8,
+    /// The request once more, while the first is under way.
+    spare: Option<Outgoing>,
+    /// What a former attempt failed of, if a server may have run it.
+    unknown: Option<CallError>,
+}
+
+/// How often a call is sent again.
+const MAX_RETRIES: u8 = 5;
+
+impl Retries {
+    pub(super) fn new(retry: Retry) -> Self {
+        Self { retry, made: 0, spare: None, unknown: None }
+    }
+
+    /// The request is about to be sent.
+    pub(super) fn keep(&mut self, outgoing: &Outgoing) {
+        if self.retry != Retry::Never && self.made < MAX_RETRIES {
+            self.spare = Some(outgoing.clone());
+        }
+    }
+
+    /// The request to be sent again, where that is allowed, or else the error to end with.
+    pub(super) fn after(
+        &mut self,
+        error: CallError,
+        unsent: Option<Outgoing>,
+    ) -> Result<Outgoing, CallError> {
+        let outcome = error.outcome();
+        let is_transient =
+            matches!(error, CallError::Disconnected { .. } | CallError::ChannelClosed { .. });
+        let is_allowed = match self.retry {
+            Retry::Never => false,
+            Retry::NotExecuted => outcome == Outcome::NotExecuted,
+            Retry::Unknown => outcome != Outcome::Executed,
+        };
+        if is_transient
+            && is_allowed
+            && self.made < MAX_RETRIES
+            && let Some(outgoing) = self.spare.take().or(unsent)
+        {
+            self.made = self.made.saturating_add(1);
+            if outcome == Outcome::Unknown {
+                self.unknown = Some(error);
+            }
+            return Ok(outgoing);
+        }
+        Err(self.conclude(error))
+    }
+
+    /// The last attempt did not run. A former one may have, and then that is what is to be said.
+    pub(super) fn conclude(&mut self, error: CallError) -> CallError {
+        match (self.unknown.take(), error) {
+            (Some(_), CallError::Timeout { timeout, cause, .. }) => {
+                CallError::Timeout { timeout, written: true, cause }
+            }
+            (Some(unknown), error) if error.outcome() == Outcome::NotExecuted => unknown,
+            (_, error) => error,
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! [`ServerStats`]: what a server has done so far, and is doing.
+
+use super::Responder;
+
+/// What a server has done so far, and is doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerStats {
+    /// Requests received.
+    pub requests: u64,
+    /// Those that may have been delivered before, to this server or another.
+    pub redelivered: u64,
+    /// Replies sent that are no faults.
+    pub replies: u64,
+    /// Faults sent, those of panics included.
+    pub faults: u64,
+    /// Handlers that panicked.
+    pub panics: u64,
+    /// Requests without a reply address: run, and not answered.
+    pub without_reply_to: u64,
+    /// Requests that were too large, or whose headers could not be read: neither run nor answered,
+    /// but rejected without requeue, so that a dead-letter exchange can keep them. They are not
+    /// among `requests`.
+    pub unreadable: u64,
+    /// Requests that had waited here for longer than their caller does: rejected without requeue, and
+    /// not run.
+    pub expired: u64,
+    /// Answers that could not be sent, now or later.
+    pub unsent: u64,
+    /// Consumers that the broker has cancelled, and that were made anew.
+    pub cancelled_by_broker: u64,
+    /// Channels that the broker has closed, and that were made anew.
+    pub channels_closed: u64,
+    /// Connections that were lost, and that another was or is to take the place of.
+    pub disconnects: u64,
+    /// Requests whose handlers run at this moment.
+    pub running: usize,
+    /// Replies that wait for a connection or a channel at this moment.
+    pub held: usize,
+}
+
+impl Responder {
+    /// How it goes.
+    pub fn stats(&self) -> ServerStats {
+        let running = self.queues.iter().map(|queue| queue.running).fold(0, usize::saturating_add);
+        ServerStats { running, held: self.held.len(), ..self.stats }
+    }
+}
