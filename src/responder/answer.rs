@@ -3,13 +3,11 @@
 use alloc::format;
 use alloc::string::String;
 
-use leveret_codec::{BasicProperties, ShortStr, basic};
+use leveret_codec::{ShortStr, basic};
 
 use super::Responder;
-use super::held::Letter;
+use super::letter::{Letter, Sent};
 use super::queue::{Queue, State};
-use crate::connection::{Connection, Misuse};
-use crate::message::{REPLY_TO, check, is_delivery_mode, time_to_live};
 use crate::{Fault, Instant, Reply};
 
 /// A request that has been handed out: where its reply goes, and what is to be acknowledged.
@@ -41,6 +39,18 @@ pub enum Answer {
     Panic(String),
 }
 
+/// What is left to do for a request when its reply is written.
+#[derive(Debug)]
+#[must_use = "a request is acknowledged by being settled"]
+pub struct Settlement {
+    queue: usize,
+    generation: u32,
+    consumer: u32,
+    delivery_tag: u64,
+    has_panicked: bool,
+    is_settled: bool,
+}
+
 impl Responder {
     /// Answers a request: writes the reply, if anybody waits for one, and then acknowledges.
     ///
@@ -52,54 +62,81 @@ impl Responder {
     /// A request whose channel has gone in the meantime is replied to on the next one, and not
     /// acknowledged: the broker has taken it back.
     pub fn answer(&mut self, now: Instant, pending: Pending, answer: Answer) {
-        let Pending { queue: index, generation, consumer, delivery_tag, redelivered, .. } = pending;
-        let Pending { reply_to, correlation_id, .. } = pending;
-        let Some(queue) = self.queues.get_mut(index) else { return };
-        queue.answer(consumer);
-        let (channel, held) = (queue.channel, queue.generation == generation);
-        let panicked = matches!(answer, Answer::Panic(_));
-        let settle = |connection: &mut Connection| match (held, panicked) {
-            (false, _) => Ok(()),
-            (true, true) => {
-                connection.send(channel, basic::Reject { delivery_tag, requeue: false })
-            }
-            (true, false) => connection.send(channel, basic::Ack { delivery_tag, multiple: false }),
+        let (letter, settlement) = self.write(pending, answer);
+        let sent = match letter {
+            Some(letter) => self.send(settlement.queue, letter),
+            None => Sent::Nothing,
         };
+        self.settle(now, settlement, sent);
+    }
 
+    /// The first half of [`answer`](Self::answer), where replies go on another connection: the reply
+    /// to be sent there, if anybody waits for one, and what is to be [settled](Self::settle) then.
+    pub fn write(&mut self, pending: Pending, answer: Answer) -> (Option<Letter>, Settlement) {
+        let Pending { queue, generation, consumer, delivery_tag, redelivered, .. } = pending;
+        let Pending { reply_to, correlation_id, .. } = pending;
+        let has_panicked = matches!(answer, Answer::Panic(_));
+        let mut settlement = Settlement {
+            queue,
+            generation,
+            consumer,
+            delivery_tag,
+            has_panicked,
+            is_settled: false,
+        };
         if redelivered {
-            // After the end of the connection there is nothing to acknowledge.
-            let _ = settle(&mut self.connection);
+            self.acknowledge(&mut settlement);
         }
-        let (reply, fault) = match answer {
+        let (reply, is_fault) = match answer {
             Answer::Reply(reply) => (reply, false),
             Answer::Fault(fault) => (fault.into_reply(), true),
             Answer::Panic(message) => (Fault::new(Fault::PANIC, message).into_reply(), true),
         };
-        let (reply, fault) = self.within_limits(reply, fault);
-        match reply_to {
-            Some(reply_to) => {
-                let letter = Letter { reply_to, correlation_id, reply, is_fault: fault };
-                self.send(index, letter);
-            }
-            None => self.count(Sent::Nothing),
+        let (reply, is_fault) = self.within_limits(reply, is_fault);
+        let letter = reply_to.map(|reply_to| Letter { reply_to, correlation_id, reply, is_fault });
+        (letter, settlement)
+    }
+
+    /// The second half: the reply is on its way, so the request has ended. One whose reply could not
+    /// be sent is not acknowledged.
+    pub fn settle(&mut self, now: Instant, mut settlement: Settlement, sent: Sent) {
+        if sent != Sent::Failed {
+            self.acknowledge(&mut settlement);
         }
-        if !redelivered {
-            let _ = settle(&mut self.connection);
+        if let Some(queue) = self.queues.get_mut(settlement.queue) {
+            queue.answer(settlement.consumer);
         }
-        self.stats.panics = self.stats.panics.saturating_add(panicked.into());
+        self.count(sent);
+        self.stats.panics = self.stats.panics.saturating_add(settlement.has_panicked.into());
         self.close_when_drained(now);
+    }
+
+    /// Acknowledges a request, or rejects it if its handler has panicked, unless the broker has taken
+    /// it back.
+    fn acknowledge(&mut self, settlement: &mut Settlement) {
+        let Settlement { queue, generation, delivery_tag, has_panicked, .. } = *settlement;
+        let Some(queue) = self.queues.get(queue) else { return };
+        if queue.generation != generation || core::mem::replace(&mut settlement.is_settled, true) {
+            return;
+        }
+        // After the end of the connection there is nothing to acknowledge.
+        let _ = if has_panicked {
+            self.connection.send(queue.channel, basic::Reject { delivery_tag, requeue: false })
+        } else {
+            self.connection.send(queue.channel, basic::Ack { delivery_tag, multiple: false })
+        };
     }
 
     /// Sends a reply on its queue's channel, or on that of another queue, or keeps it for the next
     /// channel that is opened.
-    fn send(&mut self, index: usize, letter: Letter) {
+    fn send(&mut self, index: usize, letter: Letter) -> Sent {
         let own = self.queues.get(index).into_iter();
         let channels = own.chain(&self.queues).map(|queue| queue.channel);
         let open = channels.into_iter().find(|channel| self.connection.is_channel_open(*channel));
         match open {
-            Some(channel) => self.publish(channel, letter),
-            None if self.expects_channel() && self.held.push(letter) => {}
-            None => self.count(Sent::Failed),
+            Some(channel) => letter.publish(&mut self.connection, channel),
+            None if self.expects_channel() && self.held.push(letter) => Sent::Held,
+            None => Sent::Failed,
         }
     }
 
@@ -118,7 +155,8 @@ impl Responder {
         while self.connection.is_channel_open(channel)
             && let Some(letter) = self.held.pop()
         {
-            self.publish(channel, letter);
+            let sent = letter.publish(&mut self.connection, channel);
+            self.count(sent);
         }
     }
 
@@ -135,78 +173,18 @@ impl Responder {
             Sent::Fault => &mut self.stats.faults,
             Sent::Nothing => &mut self.stats.without_reply_to,
             Sent::Failed => &mut self.stats.unsent,
+            // Counted when it is sent.
+            Sent::Held => return,
         };
         *counter = counter.saturating_add(1);
     }
 
-    fn within_limits(&self, reply: Reply, fault: bool) -> (Reply, bool) {
+    fn within_limits(&self, reply: Reply, is_fault: bool) -> (Reply, bool) {
         let (size, limit) = (reply.body.len(), self.max_reply_size);
         if size > limit {
             let message = format!("the reply has {size} octets, the server's limit is {limit}");
             return (Fault::new(Fault::REPLY_TOO_LARGE, message).into_reply(), true);
         }
-        (reply, fault)
+        (reply, is_fault)
     }
-
-    /// To the default exchange, not mandatory: up to RabbitMQ 4.1 a mandatory reply comes back
-    /// even if it was delivered, and in no version does that tell whether the caller is there.
-    fn publish(&mut self, channel: u16, letter: Letter) {
-        let sent = self.try_publish(channel, letter);
-        self.count(sent);
-    }
-
-    fn try_publish(&mut self, channel: u16, letter: Letter) -> Sent {
-        let Letter { reply_to, correlation_id, reply, is_fault } = letter;
-        let publish = basic::Publish { routing_key: reply_to, ..basic::Publish::default() };
-        let properties =
-            reply_properties(reply.properties, &publish.routing_key, correlation_id.clone());
-        let problem = match check(&properties) {
-            Err(problem) => String::from(problem),
-            Ok(()) => {
-                let sent =
-                    self.connection.publish(channel, publish.clone(), properties, &reply.body);
-                match sent {
-                    Ok(()) => return if is_fault { Sent::Fault } else { Sent::Reply },
-                    Err(misuse @ Misuse::FrameTooLarge { .. }) => format!("{misuse}"),
-                    Err(_) => return Sent::Failed,
-                }
-            }
-        };
-        let fault = Fault::new(Fault::INVALID_REPLY, problem).into_reply();
-        let properties = reply_properties(fault.properties, &publish.routing_key, correlation_id);
-        match self.connection.publish(channel, publish, properties, &fault.body) {
-            Ok(()) => Sent::Fault,
-            Err(_) => Sent::Failed,
-        }
-    }
-}
-
-/// What has become of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sent {
-    Reply,
-    Fault,
-    /// Nobody waits for it.
-    Nothing,
-    /// The channel or the connection is gone.
-    Failed,
-}
-
-/// The properties that make it the reply, less those that do harm if a handler echoes its request's.
-/// The broker would close the channel over another's user-id, and over a reply-to of our own without
-/// a consumer. With the address that it goes to as its own, a reply to the queue of a server would be
-/// a request, and so would the reply to that, without end.
-fn reply_properties(
-    mut properties: BasicProperties,
-    address: &ShortStr,
-    correlation_id: Option<ShortStr>,
-) -> BasicProperties {
-    properties.correlation_id = correlation_id;
-    properties.delivery_mode =
-        properties.delivery_mode.filter(|mode| is_delivery_mode(*mode)).or(Some(1));
-    properties.user_id = None;
-    properties.reply_to =
-        properties.reply_to.filter(|reply_to| *reply_to != REPLY_TO && reply_to != address);
-    properties.expiration = properties.expiration.filter(|text| time_to_live(text).is_some());
-    properties
 }

@@ -2,18 +2,7 @@
 
 use alloc::collections::VecDeque;
 
-use leveret_codec::ShortStr;
-
-use crate::Reply;
-
-/// A reply, and where it goes.
-#[derive(Debug)]
-pub(super) struct Letter {
-    pub(super) reply_to: ShortStr,
-    pub(super) correlation_id: Option<ShortStr>,
-    pub(super) reply: Reply,
-    pub(super) is_fault: bool,
-}
+use super::letter::Letter;
 
 /// Replies of handlers that have finished while the connection was lost, or their queue's channel: in
 /// order, and of no more than [`MAX_HELD`] octets.
@@ -29,7 +18,7 @@ const MAX_HELD: usize = 16 << 20;
 impl Held {
     /// Keeps a reply, if there is room for it.
     pub(super) fn push(&mut self, letter: Letter) -> bool {
-        let octets = self.octets.saturating_add(letter.reply.body.len());
+        let octets = self.octets.saturating_add(letter.size());
         if octets > MAX_HELD {
             return false;
         }
@@ -40,7 +29,7 @@ impl Held {
 
     pub(super) fn pop(&mut self) -> Option<Letter> {
         let letter = self.letters.pop_front()?;
-        self.octets = self.octets.saturating_sub(letter.reply.body.len());
+        self.octets = self.octets.saturating_sub(letter.size());
         Some(letter)
     }
 

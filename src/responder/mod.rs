@@ -24,6 +24,7 @@
 mod answer;
 mod events;
 mod held;
+mod letter;
 mod queue;
 mod stats;
 
@@ -40,7 +41,8 @@ use crate::observers::Observers;
 use crate::reconnect::Link;
 use crate::{Instant, Reconnecting, Request, SessionError};
 
-pub use self::answer::{Answer, Pending};
+pub use self::answer::{Answer, Pending, Settlement};
+pub use self::letter::{Letter, Sent};
 pub use self::queue::QueueOptions;
 pub use self::stats::ServerStats;
 
