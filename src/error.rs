@@ -206,6 +206,14 @@ pub enum SessionError {
         /// The broker's words.
         text: String,
     },
+    /// The broker refused a reply, on the second connection of a server.
+    #[error("the broker refused a reply: {}", said(*.code, .text))]
+    ReplyRefused {
+        /// The code.
+        code: ReplyCode,
+        /// The broker's words.
+        text: String,
+    },
     /// The broker refused a server's queue, or closed its channel later on.
     #[error("queue \"{queue}\": {}{}", said(*.code, .text), queue_hint(*.code, *.method))]
     Queue {
@@ -246,6 +254,7 @@ impl SessionError {
             )
             | Self::NoDirectReplyTo { .. }
             | Self::ReplyConsumerRefused { .. }
+            | Self::ReplyRefused { .. }
             | Self::Queue { .. }
             | Self::Misuse(_) => true,
             Self::Connection(Connection::ClosedByPeer { code, .. }) => REFUSALS.contains(code),

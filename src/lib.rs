@@ -87,6 +87,9 @@ mod observers;
 #[cfg(feature = "tokio")]
 mod queue;
 mod reconnect;
+pub mod replier;
+#[cfg(feature = "tokio")]
+mod replies;
 pub mod requester;
 pub mod responder;
 #[cfg(feature = "tokio")]

@@ -14,8 +14,10 @@ use tokio::time::timeout;
 
 use crate::connect::{ConnectError, MAX_BODY_SIZE, Options, Start};
 use crate::driver::Shared;
+use crate::engine::Engine;
 use crate::queue::Queue;
-use crate::responder::{Answer, Arrived, QueueOptions, Responder, ServerStats};
+use crate::replies::Replies;
+use crate::responder::{Answer, Arrived, QueueOptions, Responder, Sent, ServerStats};
 use crate::uri::{Uri, UriError};
 use crate::{ConnectionState, Fault, Reconnect, Reply, Request, SessionError};
 
@@ -48,6 +50,7 @@ use crate::{ConnectionState, Fault, Reconnect, Reply, Request, SessionError};
 #[derive(Debug)]
 pub struct Server {
     shared: Arc<Shared<Responder>>,
+    replies: Option<Replies>,
     running: Running,
     shutdown_timeout: Duration,
 }
@@ -98,14 +101,19 @@ impl Server {
             connection_name: None,
             reconnect: Reconnect::default(),
             shutdown_timeout: Duration::from_secs(30),
+            has_reply_connection: false,
             max_reply_size: MAX_BODY_SIZE,
         }
     }
 
     /// Why the broker does not read replies at the moment, such as "low on memory"
-    /// (`connection.blocked`). They wait until it does.
+    /// (`connection.blocked`). They wait until it does, and so do acknowledgements and everything else
+    /// that the server has to say, unless replies have
+    /// [a connection of their own](ServerBuilder::separate_reply_connection).
     pub fn blocked(&self) -> Option<String> {
-        self.shared.query(|responder| responder.blocked().map(ToOwned::to_owned))
+        let of_replies = self.replies.as_ref().and_then(Replies::blocked);
+        of_replies
+            .or_else(|| self.shared.query(|responder| responder.blocked().map(ToOwned::to_owned)))
     }
 
     /// How it goes.
@@ -135,9 +143,18 @@ impl Server {
     /// aborted.
     pub async fn shutdown(self) -> Result<(), SessionError> {
         self.shared.command(Responder::shutdown);
-        if let Ok(result) = timeout(self.shutdown_timeout, self.stopped()).await {
-            return result;
+        let result = match timeout(self.shutdown_timeout, self.stopped()).await {
+            Ok(result) => result,
+            Err(_) => self.abort().await,
+        };
+        // A broker with an alarm on would not hear it.
+        if let Some(replies) = self.replies.as_ref().filter(|replies| replies.blocked().is_none()) {
+            replies.close().await;
         }
+        result
+    }
+
+    async fn abort(&self) -> Result<(), SessionError> {
         let handlers = self.stats().running;
         // In this order: none is begun behind the last that is aborted.
         self.shared.command(Responder::close);
@@ -163,6 +180,7 @@ pub struct ServerBuilder {
     connection_name: Option<String>,
     reconnect: Reconnect,
     shutdown_timeout: Duration,
+    has_reply_connection: bool,
     max_reply_size: u64,
 }
 
@@ -209,6 +227,17 @@ impl ServerBuilder {
         self
     }
 
+    /// Sends replies on a second connection.
+    ///
+    /// A broker with an alarm on stops reading a connection that publishes. On a single connection that
+    /// holds up acknowledgements, and even the end of the server, until the alarm is over; with a
+    /// second one only the replies wait. A request counts as running until its reply is written, and is
+    /// acknowledged then.
+    pub fn separate_reply_connection(mut self) -> Self {
+        self.has_reply_connection = true;
+        self
+    }
+
     /// How long [`Server::shutdown`] waits for running handlers. 30 seconds unless set.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.shutdown_timeout = timeout;
@@ -234,14 +263,20 @@ impl ServerBuilder {
     /// # Errors
     /// [`ConnectError`], which names the queue if the broker refuses one.
     pub async fn start(self) -> Result<Server, ConnectError> {
+        let has_reply_connection = self.has_reply_connection;
         let Parts { options, engine, handlers, running, shutdown_timeout } = self.parts()?;
-        let connect = options.connect(engine, work(handlers, running.clone()), ready);
-        Ok(Server { shared: connect.await?, running, shutdown_timeout })
+        let replies = match has_reply_connection {
+            true => Some(Replies::connect(options.clone()).await?),
+            false => None,
+        };
+        let work = work(handlers, replies.clone(), running.clone());
+        let shared = options.connect(engine, work, ready).await?;
+        Ok(Server { shared, replies, running, shutdown_timeout })
     }
 
     /// Does the same over a stream that is there already, such as a tunnel or one end of
     /// [`tokio::io::duplex`]. Of the URI, user, password, virtual host and parameters count. There is
-    /// no other stream to reconnect with: when this one ends, so does the server.
+    /// no other stream to reconnect with or to send replies on: when this one ends, so does the server.
     ///
     /// Nobody but you knows where the stream leads, so the password is sent in the clear if nothing
     /// else is asked for: see to it that the stream is private or encrypts.
@@ -253,9 +288,9 @@ impl ServerBuilder {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let Parts { options, engine, handlers, running, shutdown_timeout } = self.parts()?;
-        let work = work(handlers, running.clone());
-        let connect = options.connect_over(stream, engine, work, ready);
-        Ok(Server { shared: connect.await?, running, shutdown_timeout })
+        let work = work(handlers, None, running.clone());
+        let shared = options.connect_over(stream, engine, work, ready).await?;
+        Ok(Server { shared, replies: None, running, shutdown_timeout })
     }
 
     fn parts(self) -> Result<Parts<impl Fn(Start) -> Responder>, ConnectError> {
@@ -295,12 +330,13 @@ struct Parts<E> {
 /// Runs the handler of each request.
 fn work(
     handlers: Vec<Handler>,
+    replies: Option<Replies>,
     running: Running,
 ) -> impl FnMut(&Arc<Shared<Responder>>, Arrived) + Clone {
     move |shared, arrived| {
         if let Some(handler) = handlers.get(arrived.queue) {
-            let shared = Arc::clone(shared);
-            running.spawn(serve(Arc::clone(handler), shared, arrived));
+            let (handler, shared) = (Arc::clone(handler), Arc::clone(shared));
+            running.spawn(serve(handler, shared, replies.clone(), arrived));
         }
     }
 }
@@ -310,14 +346,37 @@ fn ready(responder: &mut Responder) -> Poll<Result<(), SessionError>> {
 }
 
 /// Runs the handler for one request and hands its answer to the engine.
-async fn serve(handler: Handler, shared: Arc<Shared<Responder>>, arrived: Arrived) {
-    let Arrived { request, pending, .. } = arrived;
+async fn serve(
+    handler: Handler,
+    shared: Arc<Shared<Responder>>,
+    replies: Option<Replies>,
+    arrived: Arrived,
+) {
+    let Arrived { request, pending, deadline, .. } = arrived;
     let answer = match unwinding(async move { handler(request).await }).await {
         Ok(Ok(reply)) => Answer::Reply(reply),
         Ok(Err(fault)) => Answer::Fault(fault),
         Err(message) => Answer::Panic(message),
     };
-    shared.command(|responder, now| responder.answer(now, pending, answer));
+    let Some(replies) = replies else {
+        return shared.command(|responder, now| responder.answer(now, pending, answer));
+    };
+    let (letter, settlement, left) = shared.command(|responder, now| {
+        let (letter, settlement) = responder.write(pending, answer);
+        (letter, settlement, deadline.map(|deadline| deadline.since(now)))
+    });
+    let sent = match letter {
+        Some(letter) => replies.send(letter, left).await,
+        None => Sent::Nothing,
+    };
+    let failure = replies.failure();
+    shared.command(|responder, now| {
+        responder.settle(now, settlement, sent);
+        // Who cannot answer any more is to take no requests.
+        if let Some(failure) = failure {
+            responder.end(now, Err(failure));
+        }
+    });
 }
 
 /// The future's output, or the message of its panic.

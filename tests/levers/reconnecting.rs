@@ -1,12 +1,14 @@
 //! Clients and servers that outlive their connections, as their users see them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use leveret::broker::Broker;
 use leveret::{
     CallError, Client, ConnectionState, Outcome, Queue, Reconnect, Request, Retry, Server,
+    ServerBuilder, SessionError,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::patiently;
@@ -33,26 +35,41 @@ async fn until_lost(state: &mut watch::Receiver<ConnectionState>) {
     patiently(state.wait_for(is_lost)).await.unwrap();
 }
 
+/// For what shows at this end alone.
+async fn until(condition: impl Fn() -> bool) {
+    patiently(async {
+        while !condition() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
 /// A server whose handlers tell that they began, and end when they are told to.
 struct Slow {
     server: Server,
     begun: mpsc::UnboundedReceiver<bool>,
-    go: watch::Sender<bool>,
+    go: Arc<Semaphore>,
 }
 
 impl Slow {
     async fn start(broker: &Broker) -> Self {
+        Self::configured(Server::builder(broker.url())).await
+    }
+
+    async fn configured(builder: ServerBuilder) -> Self {
         let (tell, begun) = mpsc::unbounded_channel();
-        let (go, wait) = watch::channel(false);
+        let go = Arc::new(Semaphore::new(0));
+        let wait = Arc::clone(&go);
         let handler = move |request: Request| {
-            let (tell, mut wait) = (tell.clone(), wait.clone());
+            let (tell, wait) = (tell.clone(), Arc::clone(&wait));
             async move {
                 tell.send(request.redelivered)?;
-                wait.wait_for(|go| *go).await?;
+                wait.acquire().await?.forget();
                 Ok(request.into_body())
             }
         };
-        let builder = Server::builder(broker.url()).connection_name("server");
+        let builder = builder.connection_name("server");
         let server = builder.handle("slow", handler).start().await.unwrap();
         Self { server, begun, go }
     }
@@ -94,7 +111,7 @@ async fn calls_under_way_fail_at_once_and_say_that_they_may_have_run() {
     let error = patiently(call).await.unwrap().unwrap_err();
     assert!(matches!(error, CallError::Disconnected { written: true, .. }), "{error:?}");
     assert_eq!(error.outcome(), Outcome::Unknown);
-    slow.go.send_replace(true);
+    slow.go.add_permits(9);
     slow.server.shutdown().await.unwrap();
 }
 
@@ -112,11 +129,11 @@ async fn a_handler_that_ends_on_another_connection_still_answers_its_caller() {
     until_lost(&mut state).await;
     until_connected(&mut state).await;
     assert_eq!(patiently(slow.begun.recv()).await, Some(true), "the broker delivers it again");
-    slow.go.send_replace(true);
+    slow.go.add_permits(9);
     assert_eq!(patiently(call).await.unwrap().unwrap().body, "hello");
     patiently(broker.until(|broker| broker.stats().unacknowledged == 0)).await;
     slow.server.shutdown().await.unwrap();
-    patiently(broker.until(|_| client.stats().late_replies == 1)).await;
+    until(|| client.stats().late_replies == 1).await;
 }
 
 #[tokio::test]
@@ -130,7 +147,7 @@ async fn a_retry_hides_the_loss() {
     assert_eq!(patiently(slow.begun.recv()).await, Some(false));
     broker.connection("client").unwrap().drop_now();
     assert_eq!(patiently(slow.begun.recv()).await, Some(false), "another request");
-    slow.go.send_replace(true);
+    slow.go.add_permits(9);
     assert_eq!(patiently(call).await.unwrap().unwrap().body, "hello");
     assert_eq!(client.stats().retries, 1);
 }
@@ -182,7 +199,7 @@ async fn a_client_drains() {
             other => panic!("{other:?}"),
         }
     }
-    slow.go.send_replace(true);
+    slow.go.add_permits(9);
     assert_eq!(patiently(first).await.unwrap().unwrap().body, "hello");
     assert_eq!(patiently(draining).await.unwrap(), 0);
 }
@@ -199,7 +216,7 @@ async fn a_client_drains_no_longer_than_it_is_to() {
     assert_eq!(patiently(client.drain(Duration::from_millis(50))).await, 1);
     let error = patiently(call).await.unwrap().unwrap_err();
     assert_eq!(error, CallError::Closed { written: true });
-    slow.go.send_replace(true);
+    slow.go.add_permits(9);
 }
 
 /// A server that owes nothing ends without its broker; one that owes a reply tries to send it.
@@ -217,7 +234,7 @@ async fn a_server_without_its_broker_shuts_down_in_time() {
     }
     patiently(call).await.unwrap().unwrap_err();
     patiently(idle.shutdown()).await.unwrap();
-    slow.go.send_replace(true);
+    slow.go.add_permits(9);
     let stats = slow.server.stats();
     assert!(stats.running + stats.held == 1, "{stats:?}");
 }
@@ -234,9 +251,7 @@ async fn nothing_is_left_of_calls_that_were_dropped_while_there_was_no_broker() 
         let client = client.clone();
         calls.spawn(async move { client.call("echo", "hello").await });
     }
-    while client.stats().calls < 100 {
-        tokio::task::yield_now().await;
-    }
+    until(|| client.stats().calls == 100).await;
     assert_eq!(client.stats().waiting, 100);
     calls.shutdown().await;
     let stats = client.stats();
@@ -253,4 +268,74 @@ async fn one_that_is_not_to_reconnect_ends() {
     patiently(client.closed()).await.unwrap_err();
     let state = client.connection_state();
     assert!(matches!(*state.borrow(), ConnectionState::Closed { cause: Some(_) }));
+}
+
+// ---------------------------------------------------------------------- two connections
+
+/// A server whose replies have a connection of their own.
+async fn slow_with_two_connections(broker: &Broker) -> Slow {
+    let builder = Server::builder(broker.url()).separate_reply_connection();
+    Slow::configured(builder.shutdown_timeout(Duration::from_millis(100))).await
+}
+
+/// The first reply is what makes the broker stop reading. With one connection, its acknowledgement
+/// waits behind it for the end of the alarm; with two, it does not.
+#[tokio::test]
+async fn an_alarm_holds_up_replies_and_with_a_second_connection_nothing_else() {
+    for has_two in [false, true] {
+        let broker = Broker::start().await.unwrap();
+        let client = client(&broker).await;
+        let mut slow = match has_two {
+            true => slow_with_two_connections(&broker).await,
+            false => Slow::start(&broker).await,
+        };
+        let mut calls = JoinSet::new();
+        for _ in 0..2 {
+            let client = client.clone();
+            calls.spawn(async move { client.call("slow", "hello").await });
+            patiently(slow.begun.recv()).await.unwrap();
+        }
+        broker.block("low on memory");
+        slow.go.add_permits(1);
+        let server = &slow.server;
+        until(|| server.blocked().is_some()).await;
+        slow.go.add_permits(1);
+        if has_two {
+            // The first reply was written; the second waits, and its request with it.
+            patiently(broker.until(|broker| broker.stats().unacknowledged == 1)).await;
+            assert_eq!(slow.server.stats().running, 1);
+        } else {
+            until(|| server.stats().running == 0).await;
+            assert_eq!(broker.stats().unacknowledged, 2);
+        }
+        broker.unblock();
+        while let Some(call) = patiently(calls.join_next()).await {
+            assert_eq!(call.unwrap().unwrap().body, "hello");
+        }
+        patiently(broker.until(|broker| broker.stats().unacknowledged == 0)).await;
+        slow.server.shutdown().await.unwrap();
+        client.close().await;
+        patiently(broker.until(|broker| broker.stats().connections_open == 0)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_ends_in_time_while_its_replies_are_held_up() {
+    let broker = Broker::start().await.unwrap();
+    let client = client(&broker).await;
+    let mut slow = slow_with_two_connections(&broker).await;
+    let mut calls = JoinSet::new();
+    for _ in 0..2 {
+        let client = client.clone();
+        calls.spawn(async move { client.call("slow", "hello").await });
+        patiently(slow.begun.recv()).await.unwrap();
+    }
+    broker.block("low on memory");
+    slow.go.add_permits(1);
+    patiently(broker.until(|broker| broker.stats().unacknowledged == 1)).await;
+    slow.go.add_permits(1);
+    let error = patiently(slow.server.shutdown()).await.unwrap_err();
+    assert_eq!(error, SessionError::HandlersAborted { handlers: 1 });
+    patiently(broker.until(|broker| broker.stats().unacknowledged == 0)).await;
+    assert_eq!(broker.queue("slow").unwrap().ready, 1, "it is for another server");
 }
