@@ -1,119 +1,27 @@
 //! From a URI to a socket with an engine at work on it.
 
+mod error;
+mod login;
+
 use std::hash::{BuildHasher, Hasher};
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use leveret_codec::{LongStr, TooLong};
+use leveret_codec::LongStr;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-use crate::connection::{Config, ConnectionError, Credentials};
+use self::login::{credentials, may_log_in};
+use crate::connection::{Config, ConnectionError};
 use crate::driver::{Clock, Connect, Driver, Shared};
 use crate::engine::Engine;
-use crate::uri::{Address, AuthMechanism, Uri, UriError};
+use crate::uri::{Address, Uri};
 use crate::{Instant, Reconnect, Reconnecting, SessionError};
 
-/// Why there is no client or server.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConnectError {
-    /// The URI cannot be understood.
-    #[error(transparent)]
-    Uri(#[from] UriError),
-    /// `amqps` asks for TLS.
-    #[error(
-        "{address}: TLS is not supported yet; where the network can be trusted, use amqp:// with \
-         the query parameter ?auth_mechanism=plain"
-    )]
-    TlsUnsupported {
-        /// Host and port.
-        address: String,
-    },
-    /// The broker is on another machine, and everybody on the way there could read the password.
-    #[error(
-        "{address}: the password is not sent to {peer}, because it would cross the network in the \
-         clear; amqps:// will encrypt it once TLS is supported; where the network can be trusted, \
-         name the login in the URI, with the query parameter ?auth_mechanism=plain"
-    )]
-    PasswordInTheClear {
-        /// Host and port.
-        address: String,
-        /// What answers there.
-        peer: SocketAddr,
-    },
-    /// A user name, a connection name or a queue's name is too long for the wire.
-    #[error("{what}: {source}")]
-    TooLong {
-        /// Of what.
-        what: &'static str,
-        /// How long.
-        source: TooLong,
-    },
-    /// Nothing answers at that address.
-    #[error("cannot reach {address}: {source}{}", io_hint(.source))]
-    Unreachable {
-        /// Host and port.
-        address: String,
-        /// The operating system's words.
-        source: io::Error,
-    },
-    /// The connect timeout passed before the session was ready.
-    #[error(
-        "{address} was not ready within the connect timeout of {timeout:?}: it was silent {stage}"
-    )]
-    TimedOut {
-        /// Host and port.
-        address: String,
-        /// The whole time allowed, from the first packet on.
-        timeout: Duration,
-        /// What was going on.
-        stage: &'static str,
-    },
-    /// The broker was reached, and then it failed.
-    #[error("{address}: {source}")]
-    Session {
-        /// Host and port.
-        address: String,
-        /// Why.
-        source: SessionError,
-    },
-    /// None of the addresses has a broker that takes us.
-    #[error("none of {} addresses will do: {}", .0.len(), list(.0))]
-    NoAddress(
-        /// Why, for each address in its turn.
-        Vec<ConnectError>,
-    ),
-    /// A server without queues has nothing to do.
-    #[error("the server has no queues to serve: give it some with `handle`")]
-    NoQueues,
-    /// A queue's argument cannot be put on the wire.
-    #[error("an argument of queue \"{queue}\": {source}")]
-    Argument {
-        /// The queue.
-        queue: String,
-        /// Why.
-        source: leveret_codec::TableError,
-    },
-}
-
-fn list(errors: &[ConnectError]) -> String {
-    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-}
-
-fn io_hint(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => {
-            "; nothing listens there: is the broker running, and is the port right?"
-        }
-        _ => "",
-    }
-}
+pub use self::error::ConnectError;
 
 /// What client and server have in common: where the broker is, how to be its guest, and what to do
 /// when it goes.
@@ -352,38 +260,9 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// Whether a password may go to this address as it is, where anybody on the way could read it: not
-/// beyond this machine, unless the URI asks for the mechanism by name.
-fn may_log_in(asked_for: Option<AuthMechanism>, peer: SocketAddr) -> bool {
-    match asked_for {
-        // `External` sends none.
-        Some(AuthMechanism::Plain | AuthMechanism::AmqPlain | AuthMechanism::External) => true,
-        // An IPv6 socket shows the IPv4 address that it is connected to as a mapped one.
-        None => peer.ip().to_canonical().is_loopback(),
-    }
-}
-
-fn credentials(uri: &Uri) -> Result<Credentials, ConnectError> {
-    let username = LongStr::try_from(uri.username())
-        .map_err(|source| ConnectError::TooLong { what: "the user name", source })?;
-    let password = uri.password().clone();
-    Ok(match uri.auth_mechanism() {
-        None | Some(AuthMechanism::Plain) => Credentials::Plain { username, password },
-        Some(AuthMechanism::AmqPlain) => Credentials::AmqPlain { username, password },
-        Some(AuthMechanism::External) => Credentials::External,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const MECHANISMS: [AuthMechanism; 3] =
-        [AuthMechanism::Plain, AuthMechanism::AmqPlain, AuthMechanism::External];
-
-    fn peer(address: &str) -> SocketAddr {
-        address.parse().unwrap()
-    }
 
     #[test]
     fn options_do_not_show_the_password() {
@@ -392,44 +271,6 @@ mod tests {
             let options = Options::new(url.parse().unwrap()).unwrap();
             let shown = format!("{options:?} {options:#?}");
             assert!(shown.contains("alice") && !shown.contains("open-sesame"), "{shown}");
-        }
-    }
-
-    #[test]
-    fn a_password_may_go_to_this_machine() {
-        for address in [
-            "127.0.0.1:5672",
-            "127.8.9.10:1",
-            "[::1]:5672",
-            "[::ffff:127.0.0.1]:5672",
-            "[::ffff:7fff:ffff]:5672",
-        ] {
-            assert!(may_log_in(None, peer(address)), "{address}");
-        }
-    }
-
-    #[test]
-    fn a_password_goes_to_another_only_if_asked_to() {
-        for address in [
-            "192.168.0.1:5672",
-            "10.0.0.1:5672",
-            "169.254.1.1:5672",
-            "128.0.0.1:5672",
-            "0.0.0.0:5672",
-            "8.8.8.8:5672",
-            "[::]:5672",
-            "[::2]:5672",
-            "[fe80::1%1]:5672",
-            "[fd00::1]:5672",
-            "[2001:db8::1]:5672",
-            "[::ffff:192.168.0.1]:5672",
-            // IPv4-compatible, which is long out of use and routed like any other.
-            "[::127.0.0.1]:5672",
-        ] {
-            assert!(!may_log_in(None, peer(address)), "{address}");
-            for mechanism in MECHANISMS {
-                assert!(may_log_in(Some(mechanism), peer(address)), "{mechanism:?} {address}");
-            }
         }
     }
 }

@@ -13,160 +13,25 @@
 //! When the engine is done with a connection, its socket goes, and when the engine asks for another,
 //! the driver makes one. Deadlines are kept meanwhile.
 
+mod clock;
+mod shared;
+
 use std::future::poll_fn;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::watch;
-use tokio::time::{Sleep, sleep_until};
 
+use self::shared::Guarded;
+use crate::Instant;
 use crate::engine::Engine;
-use crate::observers::Place;
-use crate::{ConnectionState, Instant};
 
-/// The clock that the engines are told. It begins when the connection does.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Clock(tokio::time::Instant);
-
-impl Clock {
-    #[allow(clippy::disallowed_methods, reason = "the driver is where the clock is read")]
-    pub(crate) fn start() -> Self {
-        Self(tokio::time::Instant::now())
-    }
-
-    pub(crate) fn now(self) -> Instant {
-        Instant::from_start(self.0.elapsed())
-    }
-
-    fn at(self, instant: Instant) -> tokio::time::Instant {
-        // What lies beyond the range of the system's clock is far enough at a year from now.
-        let year = Duration::from_secs(365 * 24 * 60 * 60);
-        let far = || self.0.checked_add(self.0.elapsed().saturating_add(year));
-        self.0.checked_add(instant.since_start()).or_else(far).unwrap_or(self.0)
-    }
-}
-
-/// One sleep, set to whatever is due next.
-#[derive(Debug, Default)]
-pub(crate) struct Timer(Option<Pin<Box<Sleep>>>);
-
-impl Timer {
-    /// Sleeps until the deadline. Whether it has come.
-    pub(crate) fn poll(
-        &mut self,
-        context: &mut Context<'_>,
-        clock: Clock,
-        deadline: Option<Instant>,
-    ) -> bool {
-        let Some(deadline) = deadline else { return false };
-        let deadline = clock.at(deadline);
-        let timer = self.0.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        if timer.deadline() != deadline {
-            timer.as_mut().reset(deadline);
-        }
-        timer.as_mut().poll(context).is_ready()
-    }
-}
-
-/// An engine between its users and its driver.
-#[derive(Debug)]
-pub(crate) struct Shared<E> {
-    guarded: Mutex<Guarded<E>>,
-    clock: Clock,
-    state: watch::Sender<ConnectionState>,
-}
-
-#[derive(Debug)]
-struct Guarded<E> {
-    engine: E,
-    /// The driver's task, while it sleeps.
-    driver: Option<Waker>,
-}
-
-impl<E: Engine> Shared<E> {
-    pub(crate) fn new(engine: E, clock: Clock) -> Arc<Self> {
-        let state = watch::Sender::new(engine.connection_state());
-        Arc::new(Self { guarded: Mutex::new(Guarded { engine, driver: None }), clock, state })
-    }
-
-    /// How far the engine is with its connection, now and later.
-    pub(crate) fn connection_state(&self) -> watch::Receiver<ConnectionState> {
-        self.state.subscribe()
-    }
-
-    fn tell(&self, state: ConnectionState) {
-        self.state.send_if_modified(|told| {
-            let is_news = *told != state;
-            *told = state;
-            is_news
-        });
-    }
-
-    /// Commands the engine, and wakes the driver to carry out what follows.
-    pub(crate) fn command<T>(&self, act: impl FnOnce(&mut E, Instant) -> T) -> T {
-        let mut guarded = self.lock();
-        let result = act(&mut guarded.engine, self.clock.now());
-        let mut wake = Vec::new();
-        guarded.engine.take_wakers(&mut wake);
-        wake.extend(guarded.driver.take());
-        drop(guarded);
-        wake_all(wake.into_iter().rev());
-        result
-    }
-
-    /// Waits until the engine's state answers.
-    pub(crate) async fn wait<T>(&self, mut ask: impl FnMut(&mut E) -> Poll<T>) -> T {
-        let mut wait = Wait { shared: self, place: Place::default() };
-        poll_fn(|context| {
-            let (answer, replaced) = wait.shared.query(|engine| match ask(engine) {
-                Poll::Ready(answer) => (Poll::Ready(answer), None),
-                Poll::Pending => {
-                    let waker = context.waker();
-                    (Poll::Pending, engine.observers().observe(&mut wait.place, waker))
-                }
-            });
-            drop(replaced);
-            answer
-        })
-        .await
-    }
-
-    /// Asks the engine something that makes it neither send nor wait for anything new.
-    pub(crate) fn query<T>(&self, ask: impl FnOnce(&mut E) -> T) -> T {
-        ask(&mut self.lock().engine)
-    }
-
-    /// No code of a user's runs under this lock: it might want the lock itself.
-    fn lock(&self) -> MutexGuard<'_, Guarded<E>> {
-        self.guarded.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A future that waits, whose waker goes with it.
-struct Wait<'a, E: Engine> {
-    shared: &'a Shared<E>,
-    place: Place,
-}
-
-impl<E: Engine> Drop for Wait<'_, E> {
-    fn drop(&mut self) {
-        drop(self.shared.query(|engine| engine.observers().release(&self.place)));
-    }
-}
-
-/// Wakes all of them, whatever one of them may do: each belongs to somebody else.
-pub(crate) fn wake_all(wakers: impl Iterator<Item = Waker>) {
-    for waker in wakers {
-        // The panic of a waker has been reported by its hook; the others still have to be woken.
-        let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
-    }
-}
+pub(crate) use self::clock::{Clock, Timer};
+pub(crate) use self::shared::{Shared, wake_all};
 
 /// A socket in the making, or the reason why there is none.
 pub(crate) type Reaching<S> = Pin<Box<dyn Future<Output = Result<S, String>> + Send>>;
@@ -254,7 +119,7 @@ where
                 return Poll::Ready(());
             }
             let changed = self.change_transport(&turn);
-            let timed_out = self.timer.poll(context, self.shared.clock, turn.deadline);
+            let timed_out = self.timer.poll(context, self.shared.clock(), turn.deadline);
             if !(arrived || written || changed || timed_out) {
                 return Poll::Pending;
             }
@@ -266,7 +131,7 @@ where
     /// Everything that needs the engine, under one lock.
     fn turn(&mut self, context: &Context<'_>) -> Turn {
         let mut guarded = self.shared.lock();
-        let now = self.shared.clock.now();
+        let now = self.shared.clock().now();
         let Guarded { engine, driver } = &mut *guarded;
         if engine.poll_timeout().is_some_and(|deadline| deadline <= now) {
             engine.handle_timeout(now);
@@ -352,7 +217,7 @@ where
             Poll::Pending => return false,
         };
         let mut guarded = self.shared.lock();
-        let now = self.shared.clock.now();
+        let now = self.shared.clock().now();
         match result {
             Ok(0) => guarded.engine.handle_eof(now),
             Ok(_) => guarded.engine.handle_input(now, &mut self.input),

@@ -8,8 +8,9 @@ use bytes::BytesMut;
 use leveret_codec::{Method, ReplyCode, basic, channel as channel_method};
 
 use super::calls::{Call, Phase};
+use super::resolving::ended_error;
 use super::side_channels::SideChannels;
-use super::{CallId, Requester, Subscription, ended_error, sending};
+use super::{CallId, Requester, Subscription, sending};
 use crate::connection::{Connection, Content, Event, Misuse, Unreadable, Violation};
 use crate::engine::Engine;
 use crate::message::REPLY_TO;
@@ -346,18 +347,6 @@ impl Requester {
             }
             _ => CallError::ChannelClosed { code, text, written },
         }
-    }
-
-    /// Calls that had had their turn and were not sent come before all others.
-    fn wait_again(&mut self) {
-        for id in self.calls.ids().into_iter().rev() {
-            let Some(call) = self.calls.get_mut(id) else { continue };
-            if let Phase::Opening(outgoing) = &mut call.phase {
-                call.phase = Phase::Waiting(core::mem::take(outgoing));
-                self.waiting.push_front(id);
-            }
-        }
-        self.in_flight = 0;
     }
 }
 

@@ -1,0 +1,154 @@
+//! [`ClientBuilder`]: what a client is to be.
+
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::{Client, Inner};
+use crate::connect::{ConnectError, MAX_BODY_SIZE, Options, Start, random};
+use crate::driver::Shared;
+use crate::requester::Requester;
+use crate::uri::{Uri, UriError};
+use crate::{Reconnect, SessionError};
+
+/// Configures a [`Client`].
+#[derive(Debug)]
+#[must_use = "a builder does nothing before `connect`"]
+pub struct ClientBuilder {
+    uri: Result<Uri, UriError>,
+    timeout: Duration,
+    connect_timeout: Option<Duration>,
+    connection_name: Option<String>,
+    reconnect: Reconnect,
+    max_body_size: u64,
+    max_in_flight: usize,
+    fails_when_busy: bool,
+}
+
+/// How long a call may take if nothing else is said.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How many calls may be under way if nothing else is said.
+const MAX_IN_FLIGHT: usize = 1024;
+
+impl ClientBuilder {
+    pub(super) fn new(uri: Result<Uri, UriError>) -> Self {
+        Self {
+            uri,
+            timeout: CALL_TIMEOUT,
+            connect_timeout: None,
+            connection_name: None,
+            reconnect: Reconnect::default(),
+            max_body_size: MAX_BODY_SIZE,
+            max_in_flight: MAX_IN_FLIGHT,
+            fails_when_busy: false,
+        }
+    }
+
+    /// How long a call may take, everything included. 30 seconds unless set.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How long connecting to one address may take, from the first packet to the subscription. 10
+    /// seconds unless set here or as `connection_timeout` in the URI.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = Some(timeout);
+        self
+    }
+
+    /// The name of the connection in the broker's log and management pages; of more than 1024
+    /// octets, the first 1024.
+    pub fn connection_name(mut self, name: impl Into<String>) -> Self {
+        self.connection_name = Some(name.into());
+        self
+    }
+
+    /// Whether to connect anew when the connection is lost, and after what pauses. Unless set, it is
+    /// tried for ever ([`Reconnect::default`]).
+    pub fn reconnect(mut self, policy: Reconnect) -> Self {
+        self.reconnect = policy;
+        self
+    }
+
+    /// The most calls that are sent and not ended: 1024 unless set, and 1 at least. Further calls wait
+    /// inside their own timeout, in the order they came, or fail if
+    /// [`fail_when_busy`](Self::fail_when_busy) says so.
+    pub fn max_in_flight(mut self, calls: usize) -> Self {
+        self.max_in_flight = calls;
+        self
+    }
+
+    /// Makes a call fail at once with [`CallError::Busy`](crate::CallError::Busy), where [`max_in_flight`](Self::max_in_flight)
+    /// calls have not ended, whether they are sent or wait for a connection.
+    pub fn fail_when_busy(mut self) -> Self {
+        self.fails_when_busy = true;
+        self
+    }
+
+    /// The largest body to send, in octets: 16 MiB unless set, as RabbitMQ 4 takes.
+    pub fn max_body_size(mut self, octets: u64) -> Self {
+        self.max_body_size = octets;
+        self
+    }
+
+    /// Connects, logs in and subscribes to the replies.
+    ///
+    /// # Errors
+    /// [`ConnectError`], as for [`Client::connect`].
+    pub async fn connect(self) -> Result<Client, ConnectError> {
+        let connect = self.options()?.connect(self.engine(), |_, never| match never {}, ready);
+        let shared = connect.await?;
+        Ok(self.client(shared))
+    }
+
+    /// Logs in and subscribes over a stream that is there already, such as a tunnel or one end of
+    /// [`tokio::io::duplex`]. Of the URI, user, password, virtual host and parameters count. There is
+    /// no other stream to reconnect with: when this one ends, so does the client.
+    ///
+    /// Nobody but you knows where the stream leads, so the password is sent in the clear if nothing
+    /// else is asked for: see to it that the stream is private or encrypts.
+    ///
+    /// # Errors
+    /// [`ConnectError`], as for [`Client::connect`].
+    pub async fn connect_over<S>(self, stream: S) -> Result<Client, ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let options = self.options()?;
+        let connect = options.connect_over(stream, self.engine(), |_, never| match never {}, ready);
+        let shared = connect.await?;
+        Ok(self.client(shared))
+    }
+
+    fn options(&self) -> Result<Options, ConnectError> {
+        let mut options = Options::new(self.uri.clone()?)?;
+        options.connect_timeout = self.connect_timeout.unwrap_or(options.connect_timeout);
+        options.reconnect = self.reconnect;
+        if let Some(name) = &self.connection_name {
+            options.set_connection_name(name)?;
+        }
+        Ok(options)
+    }
+
+    fn engine(&self) -> impl Fn(Start) -> Requester + use<> {
+        let secret = u128::from(random()) << 64 | u128::from(random());
+        let Self { max_body_size, max_in_flight, fails_when_busy, .. } = *self;
+        move |Start { config, reconnecting, address, now }| {
+            Requester::new(config, max_body_size, secret, now)
+                .with_reconnect(reconnecting, address)
+                .with_max_in_flight(max_in_flight, fails_when_busy)
+        }
+    }
+
+    fn client(self, shared: Arc<Shared<Requester>>) -> Client {
+        Client { inner: Arc::new(Inner { shared, timeout: self.timeout }) }
+    }
+}
+
+fn ready(requester: &mut Requester) -> Poll<Result<(), SessionError>> {
+    requester.readiness()
+}

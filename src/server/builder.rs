@@ -1,0 +1,191 @@
+//! [`ServerBuilder`]: what a server is to be.
+
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::Server;
+use super::handlers::{Handler, HandlerFuture, Running, work};
+use crate::connect::{ConnectError, MAX_BODY_SIZE, Options, Start};
+use crate::queue::Queue;
+use crate::replies::Replies;
+use crate::responder::{QueueOptions, Responder};
+use crate::uri::{Uri, UriError};
+use crate::{Fault, Reconnect, Reply, Request, SessionError};
+
+/// Configures a [`Server`].
+#[must_use = "a builder does nothing before `start`"]
+pub struct ServerBuilder {
+    uri: Result<Uri, UriError>,
+    queues: Vec<(Queue, Handler)>,
+    prefetch: Option<u16>,
+    connect_timeout: Option<Duration>,
+    connection_name: Option<String>,
+    reconnect: Reconnect,
+    shutdown_timeout: Duration,
+    has_reply_connection: bool,
+    max_reply_size: u64,
+}
+
+impl ServerBuilder {
+    pub(super) fn new(uri: Result<Uri, UriError>) -> Self {
+        Self {
+            uri,
+            queues: Vec::new(),
+            prefetch: None,
+            connect_timeout: None,
+            connection_name: None,
+            reconnect: Reconnect::default(),
+            shutdown_timeout: Duration::from_secs(30),
+            has_reply_connection: false,
+            max_reply_size: MAX_BODY_SIZE,
+        }
+    }
+
+    /// Serves a queue: its name, or a [`Queue`] that says more.
+    ///
+    /// The handler runs for up to [`prefetch`](Self::prefetch) requests at the same time, each in
+    /// a task of its own. `Ok` is the reply. `Err` reaches the caller as
+    /// [`CallError::Fault`](crate::CallError::Fault). A panic reaches it as a fault, too, and the
+    /// request is rejected, so that a dead-letter exchange can keep it.
+    pub fn handle<H, F, R>(mut self, queue: impl Into<Queue>, handler: H) -> Self
+    where
+        H: Fn(Request) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<R, Fault>> + Send + 'static,
+        R: Into<Reply>,
+    {
+        let handler = move |request| -> HandlerFuture {
+            let future = handler(request);
+            Box::pin(async move { future.await.map(Into::into) })
+        };
+        self.queues.push((queue.into(), Arc::new(handler)));
+        self
+    }
+
+    /// The most requests of each queue to work on at a time; 0 is no limit. 128 unless set: 100
+    /// to 300 is near the most that a broker delivers.
+    pub fn prefetch(mut self, requests: u16) -> Self {
+        self.prefetch = Some(requests);
+        self
+    }
+
+    /// How long connecting to one address may take, from the first packet to the last consumer. 10
+    /// seconds unless set here or as `connection_timeout` in the URI.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = Some(timeout);
+        self
+    }
+
+    /// Whether to connect anew when the connection is lost, and after what pauses. Unless set, it is
+    /// tried for ever ([`Reconnect::default`]). The same goes for a queue that the broker refuses
+    /// after it was served; one that it refuses from the beginning keeps the server from starting.
+    pub fn reconnect(mut self, policy: Reconnect) -> Self {
+        self.reconnect = policy;
+        self
+    }
+
+    /// Sends replies on a second connection.
+    ///
+    /// A broker with an alarm on stops reading a connection that publishes. On a single connection that
+    /// holds up acknowledgements, and even the end of the server, until the alarm is over; with a
+    /// second one only the replies wait. A request counts as running until its reply is written, and is
+    /// acknowledged then.
+    pub fn separate_reply_connection(mut self) -> Self {
+        self.has_reply_connection = true;
+        self
+    }
+
+    /// How long [`Server::shutdown`] waits for running handlers. 30 seconds unless set.
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.shutdown_timeout = timeout;
+        self
+    }
+
+    /// The name of the connection in the broker's log and management pages; of more than 1024
+    /// octets, the first 1024.
+    pub fn connection_name(mut self, name: impl Into<String>) -> Self {
+        self.connection_name = Some(name.into());
+        self
+    }
+
+    /// The largest reply to send, in octets: 16 MiB unless set, as RabbitMQ 4 takes. A larger one
+    /// becomes a fault of the code "reply-too-large".
+    pub fn max_reply_size(mut self, octets: u64) -> Self {
+        self.max_reply_size = octets;
+        self
+    }
+
+    /// Connects, declares the queues and begins to serve them.
+    ///
+    /// # Errors
+    /// [`ConnectError`], which names the queue if the broker refuses one.
+    pub async fn start(self) -> Result<Server, ConnectError> {
+        let has_reply_connection = self.has_reply_connection;
+        let Parts { options, engine, handlers, running, shutdown_timeout } = self.parts()?;
+        let replies = match has_reply_connection {
+            true => Some(Replies::connect(options.clone()).await?),
+            false => None,
+        };
+        let work = work(handlers, replies.clone(), running.clone());
+        let shared = options.connect(engine, work, ready).await?;
+        Ok(Server { shared, replies, running, shutdown_timeout })
+    }
+
+    /// Does the same over a stream that is there already, such as a tunnel or one end of
+    /// [`tokio::io::duplex`]. Of the URI, user, password, virtual host and parameters count. There is
+    /// no other stream to reconnect with or to send replies on: when this one ends, so does the server.
+    ///
+    /// Nobody but you knows where the stream leads, so the password is sent in the clear if nothing
+    /// else is asked for: see to it that the stream is private or encrypts.
+    ///
+    /// # Errors
+    /// [`ConnectError`], as for [`start`](Self::start).
+    pub async fn start_over<S>(self, stream: S) -> Result<Server, ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let Parts { options, engine, handlers, running, shutdown_timeout } = self.parts()?;
+        let work = work(handlers, None, running.clone());
+        let shared = options.connect_over(stream, engine, work, ready).await?;
+        Ok(Server { shared, replies: None, running, shutdown_timeout })
+    }
+
+    fn parts(self) -> Result<Parts<impl Fn(Start) -> Responder>, ConnectError> {
+        if self.queues.is_empty() {
+            return Err(ConnectError::NoQueues);
+        }
+        let mut options = Options::new(self.uri?)?;
+        options.connect_timeout = self.connect_timeout.unwrap_or(options.connect_timeout);
+        options.reconnect = self.reconnect;
+        if let Some(name) = self.connection_name {
+            options.set_connection_name(&name)?;
+        }
+        let (mut queues, mut handlers) = (Vec::<QueueOptions>::new(), Vec::new());
+        for (queue, handler) in self.queues {
+            queues.push(queue.into_options(self.prefetch)?);
+            handlers.push(handler);
+        }
+        let max_reply_size = usize::try_from(self.max_reply_size).unwrap_or(usize::MAX);
+        let engine = move |Start { config, reconnecting, address, now }| {
+            Responder::new(config, queues.iter().cloned(), max_reply_size, now)
+                .with_reconnect(reconnecting, address)
+        };
+        let (running, shutdown_timeout) = (Running::default(), self.shutdown_timeout);
+        Ok(Parts { options, engine, handlers, running, shutdown_timeout })
+    }
+}
+
+/// What a server is made of.
+struct Parts<E> {
+    options: Options,
+    engine: E,
+    handlers: Vec<Handler>,
+    running: Running,
+    shutdown_timeout: Duration,
+}
+
+fn ready(responder: &mut Responder) -> Poll<Result<(), SessionError>> {
+    responder.readiness()
+}
