@@ -9,6 +9,7 @@ use leveret_codec::{BasicProperties, FieldValue, ShortStr, TableError};
 
 use crate::driver::Shared;
 use crate::requester::{CallId, Outgoing, Requester, Retry};
+use crate::trace::Operation;
 use crate::{CallError, InvalidRequest, Reply};
 
 /// Configures one call.
@@ -126,10 +127,15 @@ impl<'a> RequestBuilder<'a> {
         if let Some(invalid) = self.invalid {
             return Err(CallError::InvalidRequest(invalid));
         }
-        let shared = self.shared;
-        let id =
-            shared.command(|requester, now| requester.request(now, self.outgoing, self.timeout))?;
-        PendingCall { shared, id, done: false }.await
+        let Self { shared, outgoing, timeout, .. } = self;
+        let operation = Operation::call(&outgoing);
+        let call = async move {
+            let id = shared.command(|requester, now| requester.request(now, outgoing, timeout))?;
+            PendingCall { shared, id, done: false }.await
+        };
+        let result = operation.run(call).await;
+        operation.called(&result);
+        result
     }
 
     /// Keeps the first thing that is wrong, for [`send`](Self::send) to tell.

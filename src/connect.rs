@@ -19,7 +19,7 @@ use crate::connection::{Config, ConnectionError};
 use crate::driver::{Clock, Connect, Driver, Shared};
 use crate::engine::Engine;
 use crate::uri::{Address, Uri};
-use crate::{Instant, Reconnect, Reconnecting, SessionError};
+use crate::{Instant, Reconnect, Reconnecting, SessionError, trace};
 
 pub use self::error::ConnectError;
 
@@ -180,7 +180,9 @@ impl Options {
         let engine = engine(Start { config, reconnecting, address: number, now });
         let shared = Shared::new(engine, clock);
         let driver = Driver::new(Arc::clone(&shared), stream, connect, work);
-        let driver = AbortOnDrop(Some(tokio::spawn(driver.run()).abort_handle()));
+        let driver = AbortOnDrop(Some(
+            tokio::spawn(trace::connection(address, driver.run())).abort_handle(),
+        ));
         let left = limit.saturating_sub(now.since_start()).saturating_add(GRACE);
         let result = timeout(left, shared.wait(ready))
             .await

@@ -41,6 +41,8 @@
 //! - `tokio` (default): the driver, and with it [`Client`] and [`Server`]. Without it the crate is
 //!   `no_std`, on `alloc` alone, and what has no socket, no clock and no task remains: the
 //!   [`connection`], the engines of client and server, and the [`uri`], for a driver of your own.
+//! - `tracing`: a span for each call and each handler, by OpenTelemetry's conventions for messaging,
+//!   and events for what happens to the connection.
 //! - `broker`: `leveret::broker`, a broker inside the process for tests. Brings `tokio`.
 
 // Where there are none to link to.
@@ -97,6 +99,8 @@ mod server;
 #[cfg(test)]
 mod testing;
 mod time;
+#[cfg(feature = "tokio")]
+mod trace;
 pub mod uri;
 
 #[cfg(feature = "tokio")]

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::Clock;
 use crate::engine::Engine;
 use crate::observers::Place;
+use crate::trace::state_changed;
 use crate::{ConnectionState, Instant};
 
 /// An engine between its users and its driver.
@@ -38,12 +39,13 @@ impl<E: Engine> Shared<E> {
         self.state.subscribe()
     }
 
+    /// Tells whoever watches. Only the driver does so, outside of all locks.
     pub(super) fn tell(&self, state: ConnectionState) {
-        self.state.send_if_modified(|told| {
-            let is_news = *told != state;
-            *told = state;
-            is_news
-        });
+        let told = self.state.borrow().clone();
+        if told != state {
+            self.state.send_replace(state.clone());
+            state_changed(&told, &state);
+        }
     }
 
     pub(super) fn clock(&self) -> Clock {

@@ -12,6 +12,7 @@ use crate::driver::Shared;
 use crate::engine::Engine;
 use crate::replies::Replies;
 use crate::responder::{Answer, Arrived, Responder, Sent};
+use crate::trace::Operation;
 use crate::{Fault, Reply, Request};
 
 pub(super) type Handler = Arc<dyn Fn(Request) -> HandlerFuture + Send + Sync>;
@@ -71,11 +72,13 @@ async fn serve(
     arrived: Arrived,
 ) {
     let Arrived { request, pending, deadline, .. } = arrived;
-    let answer = match unwinding(async move { handler(request).await }).await {
+    let operation = Operation::handler(&request);
+    let answer = match operation.run(unwinding(async move { handler(request).await })).await {
         Ok(Ok(reply)) => Answer::Reply(reply),
         Ok(Err(fault)) => Answer::Fault(fault),
         Err(message) => Answer::Panic(message),
     };
+    operation.answered(&answer);
     let Some(replies) = replies else {
         return shared.command(|responder, now| responder.answer(now, pending, answer));
     };
