@@ -28,9 +28,13 @@
 //! Every call ends by its deadline, once, with a reply or with a [`CallError`] that says whether
 //! the request may have run ([`Outcome`]).
 //!
+//! A connection that is lost is made anew ([`Reconnect`]), at the next of several addresses if there
+//! are some. Calls that were under way fail at once and say what is known of them; calls made
+//! meanwhile wait inside their own timeout. A server declares and consumes its queues anew, and
+//! replies that were being made are sent on the new connection.
+//!
 //! # What it does not
-//! Publish and subscribe, declare topologies, AMQP 1.0. TLS and reconnecting are to come: when a
-//! connection is lost, its client or server has ended, says so, and has to be made anew.
+//! Publish and subscribe, declare topologies, AMQP 1.0. TLS is to come.
 //!
 //! # How it is built
 //! Everything that decides is a state machine that takes bytes and time and gives bytes and
