@@ -40,20 +40,23 @@ pub struct Reconnect {
 
 impl Default for Reconnect {
     fn default() -> Self {
-        Self {
-            never: false,
-            first_pause: Duration::from_millis(50),
-            max_pause: Duration::from_secs(1),
-            max_pause_when_refused: Duration::from_secs(30),
-            gives_up_when_refused: false,
-        }
+        Self::DEFAULT
     }
 }
 
 impl Reconnect {
+    /// For ever.
+    pub const DEFAULT: Self = Self {
+        never: false,
+        first_pause: Duration::from_millis(50),
+        max_pause: Duration::from_secs(1),
+        max_pause_when_refused: Duration::from_secs(30),
+        gives_up_when_refused: false,
+    };
+
     /// Not at all: with its connection, the client or server has ended.
-    pub fn never() -> Self {
-        Self { never: true, ..Self::default() }
+    pub const fn never() -> Self {
+        Self { never: true, ..Self::DEFAULT }
     }
 
     /// The longest pause after a first failure: 50 ms unless set.

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use bytes::{Buf, BufMut, BytesMut};
 use leveret::requester::{CallId, Outgoing, Requester};
-use leveret::{BasicProperties, CallError, Engine, Instant, Outcome, ReplyCode, ShortStr};
+use leveret::{BasicProperties, CallError, Engine, Instant, Outcome, ReplyCode, Retry, ShortStr};
 use leveret_codec::{Frame, Method, basic, channel, connection};
 
 use crate::emitted::Emitted;
 use crate::peer::{self, CONSUMER_TAG};
-use crate::scene::{START, Scene, next_timer, play};
+use crate::scene::{RECONNECTING, START, Scene, next_timer, play};
 use crate::script::Script;
 
 /// Follows a script of what the broker, the clock and the callers do.
@@ -35,6 +35,8 @@ struct Run {
     /// Octets that somebody has handed in, beyond those of the script.
     handed: usize,
     closed: bool,
+    /// It connects anew, and some calls are sent again.
+    reconnects: bool,
 }
 
 struct Request {
@@ -71,8 +73,13 @@ impl Scene for Run {
 
     fn begin(mode: u8) -> Self {
         let now = START;
+        let reconnects = mode & 0x20 != 0;
+        let mut engine = Requester::new(peer::config(), 0x1000, 7, now);
+        if reconnects {
+            engine = engine.with_reconnect(RECONNECTING, 0).with_max_in_flight(2, mode & 0x40 != 0);
+        }
         let mut run = Self {
-            engine: Requester::new(peer::config(), 0x1000, 7, now),
+            engine,
             now,
             input: BytesMut::new(),
             emitted: Emitted::of_client(),
@@ -81,6 +88,7 @@ impl Scene for Run {
             calls: Vec::new(),
             handed: 0,
             closed: false,
+            reconnects,
         };
         if mode & 1 == 0 {
             run.broker_sends(&peer::handshake(4096, 5, mode.into()));
@@ -140,7 +148,7 @@ impl Scene for Run {
                     };
                     let index = payload.get_u32() as usize;
                     let written = core::mem::replace(&mut self.calls[index].written, true);
-                    assert!(!written, "call {index} is sent twice");
+                    assert!(!written || self.reconnects, "call {index} is sent twice");
                     let properties = header.properties;
                     assert!(method.mandatory && properties.expiration.is_some());
                     self.requests.push(Request { channel, method, properties });
@@ -167,6 +175,9 @@ impl Scene for Run {
     /// However it went, it ends, and with it every call.
     fn finish(&mut self) {
         self.engine.handle_eof(self.now);
+        if self.reconnects {
+            self.engine.close(self.now);
+        }
         self.look();
         assert!(self.engine.is_finished() && self.engine.ended().is_some());
         assert!(self.engine.readiness().is_ready());
@@ -254,19 +265,39 @@ impl Run {
     /// Time passes, and every timer in it goes off when it is due.
     fn wait(&mut self, duration: Duration) {
         let end = self.now.after(duration);
+        let mut connects = false;
         while next_timer(
             &mut self.engine,
             &mut self.now,
             end,
             Requester::poll_timeout,
-            Requester::handle_timeout,
-        ) {}
+            |engine, now| {
+                engine.handle_timeout(now);
+                connects = engine.poll_connect(now).is_some();
+            },
+        ) {
+            if core::mem::take(&mut connects) {
+                self.connect();
+            }
+        }
+    }
+
+    /// Another connection takes the place of the lost one.
+    fn connect(&mut self) {
+        self.look();
+        self.engine.handle_connected(self.now);
+        self.input.clear();
+        self.asked.clear();
+        self.requests.clear();
+        self.emitted = Emitted::of_client();
+        self.broker_sends(&peer::handshake(4096, 5, 10));
+        self.look();
     }
 
     // ------------------------------------------------------------------ the callers
 
     fn request(&mut self, script: &mut Script<'_>) {
-        let own_channel = script.small().is_multiple_of(4);
+        let kind = script.small();
         let timeout = Duration::from_millis(script.number().into());
         let properties = script.value::<BasicProperties>().unwrap_or_default();
         let mut body = BytesMut::new();
@@ -278,8 +309,13 @@ impl Run {
             routing_key,
             properties,
             body: body.freeze(),
-            own_channel,
-            ..Outgoing::default()
+            own_channel: kind.is_multiple_of(4),
+            exchange: ShortStr::from_static(if kind % 8 == 3 { "exchange" } else { "" }),
+            retry: match kind >> 5 & 3 {
+                1 if self.reconnects => Retry::NotExecuted,
+                2 if self.reconnects => Retry::Unknown,
+                _ => Retry::Never,
+            },
         };
         let over = self.engine.ended().is_some();
         match self.engine.request(self.now, outgoing, timeout) {

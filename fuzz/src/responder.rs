@@ -11,7 +11,7 @@ use leveret_codec::{Frame, Method, basic, channel, connection};
 
 use crate::emitted::Emitted;
 use crate::peer::{self, CONSUMER_TAG};
-use crate::scene::{START, Scene, next_timer, play};
+use crate::scene::{RECONNECTING, START, Scene, next_timer, play};
 use crate::script::Script;
 
 /// Follows a script of what the broker, the clock and the handlers do.
@@ -43,6 +43,7 @@ struct Run {
     replies: usize,
     /// Octets that somebody has handed in, beyond those of the script.
     handed: usize,
+    reconnects: bool,
 }
 
 impl Scene for Run {
@@ -57,8 +58,13 @@ impl Scene for Run {
             prefetch: PREFETCH,
             ..QueueOptions::new(ShortStr::from_static(name))
         });
+        let reconnects = mode & 0x20 != 0;
+        let mut engine = Responder::new(peer::config(), queues, 0x1000, now);
+        if reconnects {
+            engine = engine.with_reconnect(RECONNECTING, 0);
+        }
         let mut run = Self {
-            engine: Responder::new(peer::config(), queues, 0x1000, now),
+            engine,
             now,
             input: BytesMut::new(),
             emitted: Emitted::of_client(),
@@ -72,6 +78,7 @@ impl Scene for Run {
             answers: 0,
             replies: 0,
             handed: 0,
+            reconnects,
         };
         if mode & 1 == 0 {
             run.broker_sends(&peer::handshake(4096, 5, mode.into()));
@@ -132,6 +139,10 @@ impl Scene for Run {
     /// However it went, it ends, and takes the last answers.
     fn finish(&mut self) {
         self.engine.handle_eof(self.now);
+        if self.reconnects {
+            self.closed = true;
+            self.engine.close(self.now);
+        }
         self.look();
         assert!(self.engine.is_finished() && self.engine.end_result().is_ready());
         while !self.at_work.is_empty() {
@@ -203,15 +214,32 @@ impl Run {
     /// Time passes, and every timer in it goes off when it is due.
     fn wait(&mut self, duration: Duration) {
         let end = self.now.after(duration);
+        let mut connects = false;
         while next_timer(
             &mut self.engine,
             &mut self.now,
             end,
             Responder::poll_timeout,
-            Responder::handle_timeout,
+            |engine, now| {
+                engine.handle_timeout(now);
+                connects = engine.poll_connect(now).is_some();
+            },
         ) {
             self.look();
+            if core::mem::take(&mut connects) {
+                self.connect();
+            }
         }
+    }
+
+    /// Another connection takes the place of the lost one.
+    fn connect(&mut self) {
+        self.engine.handle_connected(self.now);
+        self.input.clear();
+        self.asked.clear();
+        self.emitted = Emitted::of_client();
+        self.broker_sends(&peer::handshake(4096, 5, 10));
+        self.look();
     }
 
     // ------------------------------------------------------------------ the handlers

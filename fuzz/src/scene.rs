@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leveret::Instant;
+use leveret::{Instant, Reconnect, Reconnecting};
 
 use crate::limits::holds_at_most;
 use crate::script::Script;
@@ -45,6 +45,14 @@ pub(crate) fn play<S: Scene>(octets: &[u8]) {
 
 /// When the scenes begin. Not zero, so that a forgotten clock shows.
 pub(crate) const START: Instant = Instant::from_start(Duration::from_secs(1000));
+
+/// How an engine connects anew, in some of the scenes.
+pub(crate) const RECONNECTING: Reconnecting = Reconnecting {
+    policy: Reconnect::DEFAULT,
+    addresses: 2,
+    connect_timeout: Duration::from_secs(10),
+    seed: 1,
+};
 
 /// Has the next timer go off that is due until then. Whether there was one: if not, that is now.
 pub(crate) fn next_timer<T>(
