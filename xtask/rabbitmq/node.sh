@@ -115,7 +115,11 @@ fail_node() {
 stop_nodes() {
   local k pid i
   for k in "$@"; do
-    if pid=$(node_pid "$k"); then kill -TERM "$pid" 2>/dev/null || true; fi
+    if pid=$(node_pid "$k"); then
+      kill -TERM "$pid" 2>/dev/null || true
+      # One that is paused would not hear it.
+      kill -CONT "$pid" 2>/dev/null || true
+    fi
   done
   for k in "$@"; do
     for ((i = 0; i < 300; i++)); do
