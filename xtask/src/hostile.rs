@@ -1,8 +1,8 @@
 //! `cargo xtask hostile`: the hostile peers, and what came of each attack.
 
-use std::{fmt, fs, process::Command};
+use std::{fs, process::Command};
 
-use crate::{Result, process, workspace};
+use crate::{Result, process, table::Table, workspace};
 
 /// Runs every attack, one after the other, and prints the table.
 pub(crate) fn run() -> Result {
@@ -23,8 +23,11 @@ pub(crate) fn run() -> Result {
     // A table of those that failed, too.
     let lines = fs::read_to_string(&path)?;
     let rows = lines.lines().map(Row::parse).collect::<Result<Vec<_>>>()?;
-    print!("{}", Table(&rows));
-    match (status.success(), peak(&rows) < LIMIT) {
+    let cells = rows.iter().map(|row| row.cells.to_vec()).collect::<Vec<_>>();
+    print!("{}", Table { headings: &HEADINGS, words: WORDS, rows: &cells });
+    let peak = peak(&rows);
+    println!("\n{} attacks; the whole process had {peak} KiB at most", rows.len());
+    match (status.success(), peak < LIMIT) {
         (true, true) => Ok(()),
         (false, _) => Err("an attack has hurt".into()),
         (true, false) => Err("the process has had more than 64 MiB".into()),
@@ -60,56 +63,4 @@ fn peak(rows: &[Row<'_>]) -> u64 {
 const HEADINGS: [&str; 6] = ["attack", "victim", "what it said", "code", "peak KiB", "CPU ms"];
 
 /// Columns from here on are numbers.
-const NUMBERS: usize = 3;
-
-/// The longest cell. What a victim says may be longer.
-const WIDTH: usize = 90;
-
-struct Table<'a>(&'a [Row<'a>]);
-
-impl fmt::Display for Table<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rows = self.0.iter().map(|row| row.cells.map(shown)).collect::<Vec<_>>();
-        let mut widths = HEADINGS.map(str::len);
-        for row in &rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.chars().count());
-            }
-        }
-        write_row(f, &widths, &HEADINGS.map(str::to_owned))?;
-        let rule = |(column, width): (usize, &usize)| match column < NUMBERS {
-            true => "-".repeat(*width),
-            false => "-".repeat(width.saturating_sub(1)) + ":",
-        };
-        let rule = widths.iter().enumerate().map(rule).collect::<Vec<_>>();
-        writeln!(f, "| {} |", rule.join(" | "))?;
-        rows.iter().try_for_each(|row| write_row(f, &widths, row))?;
-        let peak = peak(self.0);
-        writeln!(f, "\n{} attacks; the whole process had {peak} KiB at most", rows.len())
-    }
-}
-
-fn write_row(f: &mut fmt::Formatter<'_>, widths: &[usize; 6], cells: &[String; 6]) -> fmt::Result {
-    for (column, (cell, width)) in cells.iter().zip(widths).enumerate() {
-        let edge = if column == 0 { "|" } else { "" };
-        match column < NUMBERS {
-            true => write!(f, "{edge} {cell:<width$} |")?,
-            false => write!(f, "{edge} {cell:>width$} |")?,
-        }
-    }
-    writeln!(f)
-}
-
-/// A cell that keeps the table together: no bar, nothing that a terminal obeys, not too long.
-fn shown(cell: &str) -> String {
-    let plain = cell.chars().map(|char| match char {
-        '|' => '/',
-        char if char.is_control() => '\u{fffd}',
-        char => char,
-    });
-    let mut text = plain.take(WIDTH + 1).collect::<String>();
-    if text.chars().count() > WIDTH {
-        text = text.chars().take(WIDTH - 1).chain(['…']).collect();
-    }
-    text
-}
+const WORDS: usize = 3;

@@ -12,6 +12,7 @@ mod process;
 mod python;
 mod rabbitmq;
 mod summary;
+mod table;
 mod test;
 
 use std::{
