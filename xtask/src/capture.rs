@@ -37,7 +37,7 @@ pub(crate) fn run(options: &Options) -> Result {
     clear(&directory)?;
 
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    let (before, upstream, after) = split_uri(&broker.uri)?;
+    let (before, upstream, after) = split_uri(broker.uri())?;
     let uri = format!("{before}{}{after}", listener.local_addr()?);
     let proxy = Proxy { upstream, directory, relays: Arc::default() };
     let relays = Arc::clone(&proxy.relays);

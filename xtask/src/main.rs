@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "the ban on clocks is for the protocol's code")]
 
 mod capture;
+mod faults;
 mod fuzz;
 mod hostile;
 mod log;
@@ -44,6 +45,9 @@ enum Command {
     /// Attack client, server and broker with hostile peers, and print what came of each attack
     Hostile,
 
+    /// Kill, freeze and disturb RabbitMQ under a load of calls, and print what came of each fault
+    Faults(faults::Options),
+
     /// Start, stop and administer private RabbitMQ brokers; `help` lists the commands
     #[command(disable_help_flag = true)]
     Rabbitmq {
@@ -63,6 +67,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = process::catch_interrupts().and_then(|()| match Cli::parse().command {
         Command::Test(options) => test::run(&options),
+        Command::Faults(options) => faults::run(&options),
         Command::Hostile => hostile::run(),
         Command::Rabbitmq { arguments } => rabbitmq::pass_on(&arguments),
         Command::Fuzz(options) => fuzz::run(&options),

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: all tests on the broker inside the process, then those that need a broker on
 //! RabbitMQ.
 
-use std::{fs, process::Command};
+use std::process::Command;
 
 use clap::Args;
 
@@ -127,7 +127,7 @@ fn test_on_own_brokers(options: &Options, peers: Option<&Peers>, summary: &mut S
             }
         }
         if !passed {
-            keep_log(&broker)?;
+            broker.keep_log()?;
         }
     }
     Ok(())
@@ -195,15 +195,6 @@ fn expect_silence(mark: &Mark) -> Result {
         eprintln!("xtask: RabbitMQ: {line}");
     }
     Err(format!("RabbitMQ logged {} warnings or errors", complaints.len()).into())
-}
-
-/// The broker's data goes with it, so its log is put where a failure can be studied.
-fn keep_log(broker: &Broker) -> Result {
-    let kept = workspace().join(format!("target/rabbitmq-{}.log", broker.version));
-    fs::create_dir_all(workspace().join("target"))?;
-    fs::copy(&broker.log, &kept)?;
-    eprintln!("xtask: the log of RabbitMQ {} is kept in {}", broker.version, kept.display());
-    Ok(())
 }
 
 /// `cargo test` with the user's further arguments.
