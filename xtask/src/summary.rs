@@ -46,11 +46,11 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<16} {:<12} {:<7} {:>8}", "broker", "phase", "result", "seconds")?;
+        writeln!(f, "{:<16} {:<18} {:<7} {:>8}", "broker", "phase", "result", "seconds")?;
         for Row { broker, phase, passed, duration } in &self.rows {
             let result = if *passed { "ok" } else { "FAILED" };
             let seconds = duration.as_secs_f32();
-            writeln!(f, "{broker:<16} {phase:<12} {result:<7} {seconds:>8.1}")?;
+            writeln!(f, "{broker:<16} {phase:<18} {result:<7} {seconds:>8.1}")?;
         }
         Ok(())
     }
