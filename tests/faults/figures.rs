@@ -38,6 +38,7 @@ impl Figures {
             recoveries.len().to_string(),
             tally.calls.to_string(),
             tally.ok.to_string(),
+            tally.not_executed.to_string(),
             tally.redelivered.to_string(),
             tally.slowest.as_millis().to_string(),
             milliseconds(recoveries.get(recoveries.len() / 2)),

@@ -66,6 +66,8 @@ pub(crate) struct Tally {
     pub(crate) ok: u64,
     /// By the error's name.
     pub(crate) errors: BTreeMap<String, u64>,
+    /// Those of them that say that no handler has seen the request, nor will.
+    pub(crate) not_executed: u64,
     /// How late the latest of all calls was told.
     pub(crate) slowest: Duration,
     /// Requests that handlers saw for a second time, by the broker's word.
@@ -121,7 +123,8 @@ impl Ledger {
     }
 
     pub(crate) fn tally(&self) -> Tally {
-        self.lock().tally.clone()
+        let entries = self.lock();
+        Tally { not_executed: entries.not_executed.len() as u64, ..entries.tally.clone() }
     }
 
     /// How many calls have ended with the error of this name.
@@ -181,7 +184,7 @@ mod tests {
         assert_eq!(ledger.judge(), Vec::<String>::new());
         let tally = ledger.tally();
         assert_eq!((tally.calls, tally.ok, tally.redelivered, tally.slowest), (3, 1, 1, SLACK));
-        assert_eq!(ledger.errors("Closed"), 2);
+        assert_eq!((ledger.errors("Closed"), tally.not_executed), (2, 1));
     }
 
     #[track_caller]

@@ -68,7 +68,7 @@ pub(crate) fn run(options: &Options) -> Result {
 }
 
 /// As `tests/faults/figures.rs` writes them.
-const HEADINGS: [&str; 11] = [
+const HEADINGS: [&str; 12] = [
     "fault",
     "RabbitMQ",
     "errors",
@@ -76,9 +76,10 @@ const HEADINGS: [&str; 11] = [
     "faults",
     "calls",
     "answered",
+    "not run",
     "redelivered",
-    "latest ms",
-    "recovery ms",
+    "ms late",
+    "ms to recover",
     "at most",
 ];
 
