@@ -49,6 +49,8 @@ pub(crate) fn run(options: &Options) -> Result {
     let table = workspace().join("target/faults.tsv");
     fs::create_dir_all(workspace().join("target"))?;
     fs::write(&table, "")?;
+    // What does not compile needs no broker.
+    process::check("cargo test", cargo_test().arg("--no-run"))?;
     for version in &options.brokers {
         for nodes in [1, 3] {
             run_on_broker(options, version, nodes, &table, &mut summary)?;
@@ -126,13 +128,17 @@ fn run_on_broker(
 
 fn play(options: &Options, scenario: &Scenario, broker: &Broker, table: &Path) -> Result {
     let module = format!("{}::", scenario.name.replace('-', "_"));
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
+    let mut command = cargo_test();
     command
-        .current_dir(workspace())
-        .args(["test", "--all-features", "--test", "faults", "--"])
-        .args(["--ignored", "--test-threads=1", &module])
+        .args(["--", "--ignored", "--test-threads=1", &module])
         .env("LEVERET_FAULTS_TABLE", table)
         .env("LEVERET_FAULTS_RESTARTS", options.restarts.to_string());
     process::check("cargo test", broker.describe_to(&mut command)?)
+}
+
+fn cargo_test() -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(workspace()).args(["test", "--all-features", "--test", "faults"]);
+    command
 }
