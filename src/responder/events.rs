@@ -127,7 +127,7 @@ impl Engine for Responder {
             queue.arrived = queue.arrived.saturating_sub(1);
             if arrived.deadline.is_some_and(|deadline| deadline <= now) {
                 self.stats.expired = self.stats.expired.saturating_add(1);
-                queue.skip(arrived.pending.delivery_tag, &mut self.connection);
+                queue.skip(&arrived.pending, &mut self.connection);
                 self.close_when_drained(now);
                 continue;
             }
@@ -201,9 +201,8 @@ impl Responder {
         }
         for index in 0..self.queues.len() {
             match self.queues.get(index).map(|queue| queue.state) {
-                Some(State::Resting { until, with_channel }) if until <= now => {
-                    let act = if with_channel { Queue::begin } else { Queue::open };
-                    self.try_with(now, index, act);
+                Some(State::Resting { until }) if until <= now => {
+                    self.try_with(now, index, Queue::open);
                 }
                 _ => {}
             }
@@ -226,23 +225,27 @@ impl Responder {
             (State::Consuming, Method::BasicConsumeOk(consume_ok)) => {
                 queue.serve(now, consume_ok.consumer_tag.detached());
                 if self.draining {
-                    queue.cancel(&mut self.connection);
+                    queue.finish(&mut self.connection);
                 }
                 self.observers.change(&mut self.wake);
             }
             (State::Serving, Method::BasicCancel(cancel))
                 if cancel.consumer_tag == queue.consumer_tag =>
             {
-                // The queue is gone. The broker takes no cancel-ok for this, up to 4.2.
+                // The broker takes no cancel-ok for this, up to 4.2.
                 self.stats.cancelled_by_broker = self.stats.cancelled_by_broker.saturating_add(1);
-                queue.rest(now);
+                queue.rest(now, &mut self.connection);
             }
-            (
-                State::Cancelling,
-                Method::BasicCancelOk(basic::CancelOk { consumer_tag })
-                | Method::BasicCancel(basic::Cancel { consumer_tag, .. }),
-            ) if consumer_tag == queue.consumer_tag => {
-                queue.state = State::Cancelled;
+            (State::Cancelling, Method::BasicCancelOk(basic::CancelOk { consumer_tag }))
+                if consumer_tag == queue.consumer_tag =>
+            {
+                queue.cancelled(false);
+                self.close_when_drained(now);
+            }
+            (State::Cancelling, Method::BasicCancel(basic::Cancel { consumer_tag, .. }))
+                if consumer_tag == queue.consumer_tag =>
+            {
+                queue.cancelled(true);
                 self.close_when_drained(now);
             }
             // The answer to a cancel that crossed the broker's own.
@@ -317,7 +320,7 @@ impl Responder {
         let goes_on = queue.rest_without_channel(now, code, in_doubt);
         self.arrived.retain(|arrived| Some(arrived.queue) != index);
         if self.draining && goes_on {
-            queue.state = State::Cancelled;
+            queue.finish(&mut self.connection);
             self.close_when_drained(now);
         } else if goes_on {
             self.stats.channels_closed = self.stats.channels_closed.saturating_add(1);

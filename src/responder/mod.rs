@@ -5,9 +5,9 @@
 //! ```text
 //!             open-ok: declare, qos, consume
 //!   Opening ─────────────────────────────────▶ Declaring ──▶ Limiting ──▶ Consuming ──▶ Serving
-//!      ▲                                        ▲      declare-ok   qos-ok     consume-ok  │ │
-//!      │ channel closed by the broker: anew     │ cancelled by the broker: anew           │ │
-//!      └──────────────────────── Resting ───────┴──────────────────────────────────────────┘ │
+//!      ▲                                               declare-ok   qos-ok     consume-ok  │ │
+//!      │ consumer cancelled or channel closed by the broker: anew, on another channel      │ │
+//!      └──────────────────────── Resting ◀─────────────────────────────────────────────────┘ │
 //!                                                                                  shutdown: │
 //!                              Cancelled ◀───────────────────── Cancelling ◀──────── cancel ─┘
 //!                                              cancel-ok
@@ -124,7 +124,7 @@ impl Responder {
         self.draining = true;
         for queue in &mut self.queues {
             if self.link.is_connected() {
-                queue.cancel(&mut self.connection);
+                queue.finish(&mut self.connection);
             } else {
                 queue.state = State::Cancelled;
             }

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use leveret_codec::{FieldTable, ReplyCode, ShortStr, basic, queue as method};
 
+use super::Pending;
 use crate::Instant;
 use crate::connection::{Connection, Misuse, Violation};
 
@@ -97,7 +98,6 @@ pub(super) enum State {
     /// makes the broker close the connection.
     Resting {
         until: Instant,
-        with_channel: bool,
     },
     Cancelling,
     Cancelled,
@@ -170,18 +170,27 @@ impl Queue {
     }
 
     /// Takes no more requests, now or as soon as it can say so.
-    pub(super) fn cancel(&mut self, connection: &mut Connection) {
+    pub(super) fn finish(&mut self, connection: &mut Connection) {
+        // Where the connection has ended, that is told by itself.
         match self.state {
             State::Serving => {
                 let consumer_tag = self.consumer_tag.clone();
-                // Where the connection has ended, that is told by itself.
                 let _ =
                     connection.send(self.channel, basic::Cancel { consumer_tag, nowait: false });
                 self.state = State::Cancelling;
             }
+            // A channel for the replies that are owed, unless the broker closes one after the other.
+            State::Resting { .. } if self.owes_replies() && self.failures <= MAX_FAILURES => {
+                self.state = State::Cancelled;
+                let _ = self.open(connection);
+            }
             State::Resting { .. } => self.state = State::Cancelled,
             _ => {}
         }
+    }
+
+    fn owes_replies(&self) -> bool {
+        self.running > 0 || self.arrived > 0
     }
 
     /// The connection has gone, and everything with it.
@@ -194,12 +203,32 @@ impl Queue {
         // The broker gives these to others, or to us again.
         self.arrived = 0;
         self.channel = 0;
+        self.lose_deliveries();
+    }
+
+    /// Delivery tags of before mean nothing any more.
+    fn lose_deliveries(&mut self) {
         self.generation = self.generation.wrapping_add(1);
     }
 
-    /// The broker has ended the consumer; the channel is there.
-    pub(super) fn rest(&mut self, now: Instant) {
-        self.rest_for(now, MAX_REST, true);
+    /// The broker has ended the consumer, because the queue is gone or because it has waited for too
+    /// long for an acknowledgement. What it has delivered is then void: to acknowledge it could cost the
+    /// connection, and not to could cost the channel later. So the channel is given up with it. What
+    /// has arrived is served all the same: with the queue gone, it comes from nowhere else.
+    pub(super) fn rest(&mut self, now: Instant, connection: &mut Connection) {
+        self.rest_for(now, MAX_REST);
+        // Where the connection has ended, that is told by itself.
+        let _ = connection.close_channel(self.channel);
+        self.channel = 0;
+        self.lose_deliveries();
+    }
+
+    /// The broker has ended the consumer, and that was wanted. The channel is there for replies.
+    pub(super) fn cancelled(&mut self, by_broker: bool) {
+        self.state = State::Cancelled;
+        if by_broker {
+            self.lose_deliveries();
+        }
     }
 
     /// The broker has closed the channel. Whether it is worth trying again: a queue that never served
@@ -211,18 +240,18 @@ impl Queue {
         in_doubt: bool,
     ) -> bool {
         let is_gone = code == ReplyCode::NOT_FOUND;
-        self.rest_for(now, if is_gone { MAX_REST } else { MAX_REST_WHEN_REFUSED }, false);
+        self.rest_for(now, if is_gone { MAX_REST } else { MAX_REST_WHEN_REFUSED });
         self.lose_channel();
         self.serving_since.is_some() && (self.failures <= MAX_FAILURES || in_doubt)
     }
 
-    fn rest_for(&mut self, now: Instant, max: Duration, with_channel: bool) {
+    fn rest_for(&mut self, now: Instant, max: Duration) {
         let since = self.serving_since.unwrap_or(now);
         let served_well = self.state == State::Serving && now.since(since) >= GOOD_LONG_TIME;
         self.failures = if served_well { 1 } else { self.failures.saturating_add(1) };
         let doublings = self.failures.saturating_sub(1).min(10);
         let rest = REST.saturating_mul(1u32.wrapping_shl(doublings.into())).min(max);
-        self.state = State::Resting { until: now.after(rest), with_channel };
+        self.state = State::Resting { until: now.after(rest) };
     }
 
     /// Whether the broker has answered, one way or the other.
@@ -233,7 +262,7 @@ impl Queue {
 
     pub(super) fn rested_at(&self) -> Option<Instant> {
         match self.state {
-            State::Resting { until, .. } => Some(until),
+            State::Resting { until } => Some(until),
             _ => None,
         }
     }
@@ -284,10 +313,15 @@ impl Queue {
 
     /// Nobody waits for the answer to a delivery any more: it goes to nobody, as if it had expired in
     /// the queue.
-    pub(super) fn skip(&mut self, delivery_tag: u64, connection: &mut Connection) {
-        self.unacknowledged = self.unacknowledged.saturating_sub(1);
-        // Where the connection has ended, that is told by itself.
-        let _ = connection.send(self.channel, basic::Reject { delivery_tag, requeue: false });
+    pub(super) fn skip(&mut self, pending: &Pending, connection: &mut Connection) {
+        let Pending { delivery_tag, generation, consumer, .. } = *pending;
+        if consumer == self.consumer {
+            self.unacknowledged = self.unacknowledged.saturating_sub(1);
+        }
+        if generation == self.generation {
+            // Where the connection has ended, that is told by itself.
+            let _ = connection.send(self.channel, basic::Reject { delivery_tag, requeue: false });
+        }
     }
 
     /// Whether it has been consumed from, at some time.

@@ -177,14 +177,23 @@ impl Server {
         self.broker_sends(on(channel, basic::CancelOk { consumer_tag: tag(channel) }));
     }
 
-    /// The server leaves a queue alone for a while, as it does the first time, and begins anew on
-    /// the same channel.
+    /// The server gives up the channel of a consumer that was cancelled, leaves its queue alone for a
+    /// while, and begins anew.
     #[track_caller]
-    pub(super) fn engine_begins_again(&mut self, channel: u16, options: &QueueOptions) {
+    pub(super) fn engine_begins_again(
+        &mut self,
+        channel: u16,
+        rest: Duration,
+        options: &QueueOptions,
+    ) {
+        self.engine_sends(on(channel, channel_close(ReplyCode::REPLY_SUCCESS, "")));
+        self.broker_sends(on(channel, channel::CloseOk {}));
         self.engine_is_silent();
-        self.advance(REST - Duration::from_nanos(1));
+        self.advance(rest - Duration::from_nanos(1));
         self.engine_is_silent();
         self.advance(Duration::from_nanos(1));
+        self.engine_sends(on(channel, channel::Open {}));
+        self.broker_sends(on(channel, channel::OpenOk {}));
         self.engine_begins(channel, options);
     }
 

@@ -158,12 +158,30 @@ fn a_shutdown_does_not_wait_for_another_channel() {
 }
 
 #[test]
-fn a_shutdown_waits_for_requests_of_the_old_channel() {
+fn a_shutdown_opens_another_channel_for_the_replies_that_are_owed() {
     let mut server = Server::serving(1);
     let pending = server.asked(1, 1);
     server.channel_is_closed(1);
     server.shut_down();
+    server.engine_sends(on(1, channel::Open {}));
+    server.broker_sends(on(1, channel::OpenOk {}));
     server.engine_is_silent();
-    server.answer(pending, reply("nowhere to send it"));
+    server.answer(pending, reply("reply"));
+    assert_eq!(server.published(1).body, b"reply");
+    server.engine_says_goodbye();
+}
+
+#[test]
+fn and_no_more_than_a_few() {
+    let mut server = Server::serving(1);
+    let _pending = server.asked(1, 1);
+    server.shut_down();
+    server.engine_cancels(1);
+    for _ in 1..=5 {
+        server.channel_is_closed(1);
+        server.engine_sends(on(1, channel::Open {}));
+        server.broker_sends(on(1, channel::OpenOk {}));
+    }
+    server.channel_is_closed(1);
     server.engine_says_goodbye();
 }

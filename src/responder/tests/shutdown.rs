@@ -141,7 +141,8 @@ fn when_the_broker_cancels_at_the_same_time() {
     server.broker_confirms_cancel(1);
     server.engine_is_silent();
     server.answer(pending, reply("reply"));
-    server.engine_replies(1, 1);
+    // What it had delivered is void, and not acknowledged.
+    server.published(1);
     server.engine_says_goodbye();
     assert_eq!(server.end(), Poll::Ready(Ok(())));
 }
@@ -162,7 +163,7 @@ fn when_the_broker_cancels_and_nothing_runs() {
 fn while_a_queue_is_declared_again() {
     let mut server = Server::serving(1);
     server.broker_cancels(1);
-    server.engine_begins_again(1, &queue("1"));
+    server.engine_begins_again(1, REST, &queue("1"));
     server.shut_down();
     server.engine_is_silent();
     server.broker_confirms(1);
@@ -173,15 +174,37 @@ fn while_a_queue_is_declared_again() {
 
 #[test]
 fn while_a_queue_is_left_alone() {
+    for is_answered_early in [false, true] {
+        let mut server = Server::serving(1);
+        let pending = server.asked(1, 1);
+        server.broker_cancels(1);
+        server.engine_sends(on(1, channel_close(ReplyCode::REPLY_SUCCESS, "")));
+        server.broker_sends(on(1, channel::CloseOk {}));
+        server.shut_down();
+        // For the reply that is owed, and for nothing else.
+        server.engine_sends(on(1, channel::Open {}));
+        if is_answered_early {
+            server.answer(pending, reply("reply"));
+            server.engine_is_silent();
+            server.broker_sends(on(1, channel::OpenOk {}));
+        } else {
+            server.broker_sends(on(1, channel::OpenOk {}));
+            server.engine_is_silent();
+            server.answer(pending, reply("reply"));
+        }
+        server.published(1);
+        server.engine_says_goodbye();
+        assert_eq!(server.end(), Poll::Ready(Ok(())));
+    }
+}
+
+#[test]
+fn while_a_queue_is_left_alone_and_nothing_runs() {
     let mut server = Server::serving(1);
-    let pending = server.asked(1, 1);
     server.broker_cancels(1);
+    server.engine_sends(on(1, channel_close(ReplyCode::REPLY_SUCCESS, "")));
     server.shut_down();
-    server.engine_is_silent();
-    server.answer(pending, reply("reply"));
-    server.engine_replies(1, 1);
     server.engine_says_goodbye();
-    assert_eq!(server.end(), Poll::Ready(Ok(())));
 }
 
 #[test]
