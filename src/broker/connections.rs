@@ -82,6 +82,18 @@ impl ConnectionHandle {
         self.shared.query(|node| node.sessions.get(&id).is_some_and(|session| session.blocked))
     }
 
+    /// How many octets have come from the client.
+    pub fn octets_received(&self) -> u64 {
+        let (received, _) = self.line.counts();
+        received.octets
+    }
+
+    /// How many octets have gone to the client.
+    pub fn octets_sent(&self) -> u64 {
+        let (_, sent) = self.line.counts();
+        sent.octets
+    }
+
     /// The frames so far, both ways, in the order in which they passed the socket. There are none
     /// unless [`record_frames`](super::BrokerBuilder::record_frames) is on.
     pub fn frames(&self) -> Vec<ObservedFrame> {

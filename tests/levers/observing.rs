@@ -160,3 +160,18 @@ async fn a_connection_needs_no_socket() {
     drop(stream);
     patiently(broker.until(|broker| broker.stats().connections_open == 0)).await;
 }
+
+#[tokio::test]
+async fn octets_are_counted_by_connection() {
+    let stage = Stage::new().await;
+    let octets =
+        |connection: &ConnectionHandle| (connection.octets_received(), connection.octets_sent());
+    let (server, client) = (octets(&stage.of_server()), octets(&stage.of_client()));
+    let stats = stage.broker.stats();
+    assert_eq!(server.0 + client.0, stats.octets_received);
+    assert_eq!(server.1 + client.1, stats.octets_sent);
+    assert!(stage.client.call("nobody", "hello").await.is_err());
+    let more = octets(&stage.of_client());
+    assert!(more.0 > client.0 && more.1 > client.1, "{client:?} {more:?}");
+    assert_eq!(octets(&stage.of_server()), server);
+}
