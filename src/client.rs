@@ -137,6 +137,9 @@ impl Client {
     /// Closes when the calls that are pending, on any clone, have ended. New calls fail with
     /// [`CallError::Closed`] from now on, and so do those that are pending when `limit` is over. Gives
     /// back how many those were.
+    ///
+    /// Once this future has been polled, the client drains even if it is dropped, and then without a
+    /// limit.
     pub async fn drain(&self, limit: Duration) -> usize {
         self.inner.shared.command(Requester::drain);
         let drained = tokio::time::timeout(limit, self.inner.shared.wait(finished)).await;
@@ -147,6 +150,8 @@ impl Client {
 
     /// Closes the connection in good order, and waits until that is done, for 5 seconds at most.
     /// Calls that are still pending, on any clone, fail with [`CallError::Closed`].
+    ///
+    /// Once this future has been polled, the client closes even if it is dropped.
     pub async fn close(&self) {
         self.inner.shared.command(Requester::close);
         self.inner.shared.wait(finished).await;

@@ -90,6 +90,8 @@ impl Server {
     /// replies, acknowledges, and closes the connection. Handlers that are not done within the
     /// shutdown timeout are aborted, and their requests go back to their queues.
     ///
+    /// If this future is dropped, the server was dropped with it, and ends as it does then.
+    ///
     /// # Errors
     /// [`SessionError`] if the connection was lost on the way, or before, or if handlers had to be
     /// aborted.
