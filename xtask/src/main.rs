@@ -12,6 +12,7 @@ mod peers;
 mod process;
 mod python;
 mod rabbitmq;
+mod soak;
 mod summary;
 mod table;
 mod test;
@@ -60,6 +61,9 @@ enum Command {
     /// What is missing is installed: a nightly toolchain, a C++ compiler, cargo-fuzz.
     Fuzz(fuzz::Options),
 
+    /// Make millions of calls, drop some and cut connections: memory stays flat, and nothing is left
+    Soak(soak::Options),
+
     /// Record what a program and RabbitMQ say to each other into codec/tests/captures
     Capture(capture::Options),
 }
@@ -71,6 +75,7 @@ fn main() -> ExitCode {
         Command::Hostile => hostile::run(),
         Command::Rabbitmq { arguments } => rabbitmq::pass_on(&arguments),
         Command::Fuzz(options) => fuzz::run(&options),
+        Command::Soak(options) => soak::run(&options),
         Command::Capture(options) => capture::run(&options),
     });
     match outcome {
