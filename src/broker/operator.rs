@@ -93,7 +93,8 @@ impl Node {
         cancelled
     }
 
-    pub(super) fn queue_stats(&self, queue: &ShortStr) -> Option<QueueStats> {
+    /// What the queues of this name hold, if there are any.
+    pub fn queue_stats(&self, queue: &ShortStr) -> Option<QueueStats> {
         let hosts = self.hosts_of(queue);
         let found = hosts.iter().filter_map(|host| self.hosts.get(host)?.queues.get(queue));
         let channels = self
@@ -125,7 +126,7 @@ impl Node {
     // ------------------------------------------------------------------ connections
 
     /// Closes a connection with a code. One that has not logged in yet is only dropped.
-    pub(super) fn close_session(
+    pub fn close_session(
         &mut self,
         id: SessionId,
         now: Instant,
@@ -144,7 +145,7 @@ impl Node {
     }
 
     /// Closes a channel with a code. Whether it was open.
-    pub(super) fn close_channel(
+    pub fn close_channel(
         &mut self,
         id: SessionId,
         now: Instant,

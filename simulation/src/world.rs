@@ -1,0 +1,476 @@
+//! [`World`]: clients, servers, the broker and the network between them, in virtual time.
+
+use std::time::Duration;
+
+use leveret::Instant;
+
+use crate::agenda::{Actor, Agenda, Attempt, Event, Process};
+use crate::broker::{Broker, UNSERVED};
+use crate::client::{Client, check_rest};
+use crate::ledger::Ledger;
+use crate::network::{LineId, Network, Side};
+use crate::plan::{CallPlan, Plan, Step, Target};
+use crate::random::Random;
+use crate::server::Server;
+use crate::stage::Stage;
+use crate::trace::Trace;
+use crate::wire::Wire;
+
+/// Everything in a run.
+#[derive(Debug)]
+pub struct World {
+    stage: Stage,
+    broker: Broker,
+    clients: Vec<Client>,
+    servers: Vec<Server>,
+}
+
+/// When runs begin. Not zero, so that a forgotten clock shows.
+const START: Instant = Instant::from_start(Duration::from_secs(1000));
+
+/// How long it takes after the last trouble until everybody is connected.
+const RECOVERY: Duration = Duration::from_secs(2);
+
+/// How long a call may take then.
+const PROMPT: Duration = Duration::from_secs(2);
+
+/// More events than this are a run that never ends.
+const MAX_EVENTS: u64 = 2_000_000;
+
+impl World {
+    /// The world of a seed, before anything has happened.
+    pub fn new(seed: u64, trace: Trace) -> Self {
+        let mut random = Random::new(seed);
+        let plan = Plan::new(&mut random);
+        let stage = Stage {
+            now: START,
+            agenda: Agenda::default(),
+            network: Network::new(plan.network.clone()),
+            wire: Wire::default(),
+            ledger: Ledger::default(),
+            farewells: std::collections::BTreeMap::new(),
+            trace,
+            absent_at: vec![START; plan.queues.len()],
+            is_over: false,
+            is_ending: false,
+            random,
+            plan,
+        };
+        let broker = Broker::new(&stage);
+        let clients = (0..stage.plan.clients.len()).map(Client::new).collect();
+        let servers = (0..stage.plan.servers.len()).map(Server::new).collect();
+        Self { stage, broker, clients, servers }
+    }
+
+    /// The whole run, from the first connection to the last. What is wrong, if anything is.
+    pub fn run(mut self) -> (Option<(Instant, String)>, Report) {
+        let plan = self.stage.plan.clone();
+        self.stage.tell(|| format!("{plan:#?}"));
+        for (index, (after, _)) in plan.steps.iter().enumerate() {
+            self.stage.agenda.at(START.after(*after), Event::Step(index));
+        }
+        for actor in self.actors() {
+            let pause = self.stage.random.milliseconds(0..=50);
+            self.stage.agenda.at(START.after(pause), Event::Begin(actor));
+        }
+        let mut report = Report::default();
+        self.play(START.after(plan.calm_at), &mut report);
+        self.calm_down();
+        self.recover(&mut report);
+        self.probe(&mut report);
+        self.end(&mut report);
+        report.calls = self.stage.ledger.len() as u64;
+        report.virtual_time = self.stage.now.since(START);
+        (self.stage.ledger.violation().cloned(), report)
+    }
+
+    fn actors(&self) -> Vec<Actor> {
+        let clients = (0..self.clients.len()).map(Actor::Client);
+        clients.chain((0..self.servers.len()).map(Actor::Server)).collect()
+    }
+
+    fn is_violated(&self) -> bool {
+        self.stage.ledger.violation().is_some()
+    }
+
+    // ------------------------------------------------------------------ phases
+
+    /// Everything happens that is to happen until then.
+    fn play(&mut self, until: Instant, report: &mut Report) {
+        while !self.is_violated()
+            && self.stage.agenda.next_time().is_some_and(|time| time <= until)
+            && let Some((time, event)) = self.stage.agenda.next()
+        {
+            self.stage.now = time;
+            self.happen(event);
+            report.events += 1;
+            self.stage.check(report.events < MAX_EVENTS, || "the run never ends".into());
+        }
+        self.stage.now = until.max(self.stage.now);
+    }
+
+    /// Everything happens until this holds, or that time has come.
+    fn play_until(
+        &mut self,
+        limit: Instant,
+        report: &mut Report,
+        holds: impl Fn(&mut Self) -> bool,
+    ) -> bool {
+        while !self.is_violated() && !holds(self) {
+            match self.stage.agenda.next_time() {
+                Some(time) if time <= limit => self.play(time, report),
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    /// Nothing goes wrong any more.
+    fn calm_down(&mut self) {
+        let stage = &mut self.stage;
+        stage.tell(|| "from now on, nothing goes wrong".into());
+        stage.is_over = true;
+        stage.network.calm_down(stage.now, &mut stage.random, &mut stage.agenda);
+        self.broker.power_on(&self.stage);
+        self.broker.clear_alarm(&mut self.stage);
+        for actor in self.actors() {
+            self.begin(actor);
+        }
+    }
+
+    /// Everybody is connected again in short time, and then all calls end.
+    fn recover(&mut self, report: &mut Report) {
+        let slowest = *self.stage.plan.network.latency.end();
+        let limit = self.stage.now.after(RECOVERY).after(slowest * 40);
+        let is_back = self.play_until(limit, report, |world| {
+            let clients = world.clients.iter().all(|client| {
+                client.driver.as_ref().is_some_and(|driver| driver.is_connected())
+            });
+            clients && world.servers.iter().all(Server::is_ready)
+        });
+        self.stage.check(is_back, || "not everybody is back in time".into());
+        let limit = self.stage.now.after(Duration::from_secs(60));
+        let is_settled = self.play_until(limit, report, |world| {
+            let is_idle = world.servers.iter().all(|server| {
+                server.driver.as_ref().is_some_and(|driver| driver.engine.stats().running == 0)
+            });
+            is_idle && world.stage.ledger.is_settled() && world.is_empty()
+        });
+        self.stage.check(is_settled, || "something goes on without end".into());
+        let slowest = slowest * 4;
+        self.play(self.stage.now.after(slowest), report);
+        for client in &self.clients {
+            if let Some(driver) = &client.driver {
+                check_rest(&mut self.stage, &driver.engine);
+            }
+        }
+        for server in &mut self.servers {
+            server.check_held(&mut self.stage);
+        }
+    }
+
+    /// Whether the broker holds nothing that anybody serves.
+    fn is_empty(&mut self) -> bool {
+        let Some(node) = self.broker.node() else { return false };
+        self.stage.plan.queues.iter().all(|queue| {
+            let stats = node.queue_stats(&queue.name).unwrap_or_default();
+            stats.ready == 0 && stats.unacknowledged == 0
+        })
+    }
+
+    /// Every client calls every queue, and gets its replies at once.
+    fn probe(&mut self, report: &mut Report) {
+        let first = self.stage.ledger.len() as u32;
+        for client in 0..self.clients.len() {
+            for queue in 0..self.stage.plan.queues.len() {
+                let plan = CallPlan {
+                    client,
+                    target: Target::Queue(queue),
+                    timeout: PROMPT,
+                    size: 10,
+                    reply_size: 10,
+                    retry: leveret::Retry::Never,
+                    own_channel: false,
+                    drop_after: None,
+                };
+                if !self.stage.plan.clients[client].fails_when_busy {
+                    self.clients[client].call(&mut self.stage, plan);
+                    continue;
+                }
+                // One at a time.
+                let number = self.stage.ledger.len() as u32;
+                self.clients[client].call(&mut self.stage, plan);
+                let limit = self.stage.now.after(PROMPT);
+                self.play_until(limit, report, |world| {
+                    world.stage.ledger.call(number).end.is_some()
+                });
+            }
+        }
+        let limit = self.stage.now.after(PROMPT);
+        self.play_until(limit, report, |world| world.stage.ledger.is_settled());
+        for number in first..self.stage.ledger.len() as u32 {
+            let end = self.stage.ledger.call(number).end;
+            let is_answered = end == Some(leveret::Outcome::Executed);
+            self.stage.check(is_answered, || {
+                format!("call {number} was to succeed, now that nothing goes wrong: {end:?}")
+            });
+        }
+    }
+
+    /// Everybody goes, and nothing is left.
+    fn end(&mut self, report: &mut Report) {
+        self.stage.is_ending = true;
+        for client in &mut self.clients {
+            match self.stage.random.chance(50) {
+                true => client.close(&mut self.stage),
+                false => client.drain(&mut self.stage),
+            }
+        }
+        for server in &mut self.servers {
+            server.shut_down(&mut self.stage);
+        }
+        let limit = self.stage.now.after(Duration::from_secs(3));
+        let is_over = self.play_until(limit, report, |world| {
+            world.clients.iter().all(|client| client.driver.is_none())
+                && world.servers.iter().all(|server| server.driver.is_none())
+        });
+        self.stage.check(is_over, || "not everybody has ended in time".into());
+        let limit = self.stage.now.after(Duration::from_secs(3));
+        let is_over = self.play_until(limit, report, |world| world.broker.lines().is_empty());
+        self.stage.check(is_over, || "not every connection has ended in time".into());
+        let is_empty = self.is_empty();
+        self.stage.check(is_empty, || "the broker still holds something".into());
+        let ready = self.broker.node().and_then(|node| node.queue_stats(&UNSERVED));
+        let unacknowledged = ready.unwrap_or_default().unacknowledged;
+        self.stage.check(unacknowledged == 0, || "somebody has what nobody serves".into());
+    }
+
+    // ------------------------------------------------------------------ events
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Step(index) => {
+                let (_, step) = self.stage.plan.steps[index].clone();
+                self.step(step);
+            }
+            Event::Arrival(_, Side::Broker) | Event::Room(_, Side::Broker) | Event::BrokerTimer => {
+                self.broker.run(&mut self.stage);
+            }
+            Event::Arrival(line, Side::Engine) => {
+                self.turn(self.stage.network.owner(line));
+            }
+            Event::Room(line, Side::Engine) => match self.stage.farewells.contains_key(&line) {
+                true => self.stage.bid_farewell(line),
+                false => self.turn(self.stage.network.owner(line)),
+            },
+            Event::Timer(process) => self.turn(process),
+            Event::Knock(attempt) => self.knock(attempt),
+            Event::Reached(attempt, line) => self.reached(attempt, line),
+            Event::Unreachable(attempt, in_vain) => {
+                let reason = if in_vain { "no answer in time" } else { "connection refused" };
+                let stage = &mut self.stage;
+                match attempt.process.actor {
+                    Actor::Client(index) => {
+                        self.clients[index].unreachable(stage, attempt, reason);
+                    }
+                    Actor::Server(index) => {
+                        self.servers[index].unreachable(stage, attempt, reason);
+                    }
+                }
+            }
+            Event::Begin(actor) => self.begin(actor),
+            Event::GiveUp(process) => match process.actor {
+                Actor::Client(index) if self.clients[index].process == process => {
+                    self.clients[index].give_up(&mut self.stage);
+                }
+                Actor::Server(index) if self.servers[index].process == process => {
+                    self.servers[index].give_up(&mut self.stage);
+                }
+                _ => {}
+            },
+            Event::ShutdownOver(process) => {
+                if let Actor::Server(index) = process.actor
+                    && self.servers[index].process == process
+                {
+                    self.servers[index].close(&mut self.stage);
+                }
+            }
+            Event::HandlerDone(process, number) => {
+                if let Actor::Server(index) = process.actor {
+                    self.servers[index].handler_done(&mut self.stage, process, number);
+                }
+            }
+            Event::Dropped(number) => {
+                self.of_call(number).drop_call_of(number);
+            }
+            Event::Due(number) => self.of_call(number).check_due_of(number),
+            Event::FarewellOver(line) => self.stage.end_farewell(line),
+            Event::PowerOn => {
+                self.stage.tell(|| "the broker is back".into());
+                self.broker.power_on(&self.stage);
+            }
+            Event::PowerOff => {
+                if !self.stage.is_over {
+                    self.stage.tell(|| "the broker goes".into());
+                    self.broker.power_off(&mut self.stage);
+                }
+            }
+            Event::AlarmOver => self.broker.clear_alarm(&mut self.stage),
+        }
+    }
+
+    fn of_call(&mut self, number: u32) -> OfCall<'_> {
+        let actor = self.stage.ledger.call(number).process.actor;
+        let (Actor::Client(index) | Actor::Server(index)) = actor;
+        OfCall { client: &mut self.clients[index], stage: &mut self.stage }
+    }
+
+    /// Everything that a process can do now.
+    fn turn(&mut self, process: Process) {
+        match process.actor {
+            Actor::Client(index) if self.clients[index].process == process => {
+                self.clients[index].run(&mut self.stage);
+            }
+            Actor::Server(index) if self.servers[index].process == process => {
+                self.servers[index].run(&mut self.stage);
+            }
+            _ => {}
+        }
+    }
+
+    fn begin(&mut self, actor: Actor) {
+        if self.stage.is_ending {
+            return;
+        }
+        match actor {
+            Actor::Client(index) => self.clients[index].begin(&mut self.stage),
+            Actor::Server(index) => self.servers[index].begin(&mut self.stage),
+        }
+    }
+
+    /// Somebody comes to where the broker should be.
+    fn knock(&mut self, attempt: Attempt) {
+        let latency = self.stage.network.latency(&mut self.stage.random);
+        let then = self.stage.now.after(latency);
+        if attempt.address != self.stage.plan.live_address || !self.broker.is_up() {
+            return self.stage.agenda.at(then, Event::Unreachable(attempt, false));
+        }
+        let line = self.stage.network.open(attempt.process);
+        self.broker.accept(&mut self.stage, line);
+        self.stage.agenda.at(then, Event::Reached(attempt, line));
+    }
+
+    fn reached(&mut self, attempt: Attempt, line: LineId) {
+        let stage = &mut self.stage;
+        let is_wanted = match attempt.process.actor {
+            Actor::Client(index) => self.clients[index].reached(stage, attempt, line),
+            Actor::Server(index) => self.servers[index].reached(stage, attempt, line),
+        };
+        if !is_wanted {
+            self.stage.close(line, Side::Engine);
+        }
+    }
+
+    // ------------------------------------------------------------------ steps
+
+    fn step(&mut self, step: Step) {
+        let stage = &mut self.stage;
+        if !matches!(step, Step::Call(_)) {
+            stage.tell(|| format!("{step:?}"));
+        }
+        match step {
+            Step::Call(plan) => self.clients[plan.client].call(stage, plan),
+            Step::Cut(whom, how) => {
+                if let Some(line) = self.a_line(whom) {
+                    let stage = &mut self.stage;
+                    stage.network.cut(stage.now, line, how, &mut stage.random, &mut stage.agenda);
+                }
+            }
+            Step::Stall(whom, side, time) => {
+                if let Some(line) = self.a_line(whom) {
+                    let stage = &mut self.stage;
+                    let until = stage.now.after(time);
+                    stage.network.stall((line, side), until, &mut stage.agenda);
+                }
+            }
+            Step::Restart(in_order, time) => {
+                let mut off = stage.now;
+                if in_order {
+                    self.broker.power_off_in_order(stage);
+                    off = off.after(stage.random.milliseconds(0..=100));
+                }
+                stage.agenda.at(off, Event::PowerOff);
+                stage.agenda.at(off.after(time), Event::PowerOn);
+            }
+            Step::Alarm(time) => {
+                self.broker.set_alarm(stage);
+                stage.agenda.at(stage.now.after(time), Event::AlarmOver);
+            }
+            Step::CancelConsumers(queue) => {
+                let name = stage.plan.queues[queue].name.clone();
+                self.broker.cancel_consumers(stage, &name);
+            }
+            Step::DeleteQueue(queue) => {
+                let name = stage.plan.queues[queue].name.clone();
+                self.broker.delete_queue(stage, &name);
+            }
+            Step::CloseConnection(whom) => {
+                if let Some(line) = self.a_line(whom) {
+                    self.broker.close_connection(&mut self.stage, line);
+                }
+            }
+            Step::CloseChannel(whom, number) => self.close_channel(whom, number),
+            Step::CloseClient(client) => self.clients[client].close(stage),
+            Step::DrainClient(client) => self.clients[client].drain(stage),
+            Step::AbortClient(client) => self.clients[client].abort(stage),
+            Step::ShutDown(server) => self.servers[server].shut_down(stage),
+            Step::CloseServer(server) => self.servers[server].close(stage),
+            Step::KillServer(server) => self.servers[server].kill(stage),
+        }
+    }
+
+    fn close_channel(&mut self, whom: usize, number: u16) {
+        let Some(line) = self.a_line(whom) else { return };
+        if self.broker.close_channel(&mut self.stage, line, number) {
+            let process = self.stage.network.owner(line);
+            if let Actor::Client(index) = process.actor
+                && self.clients[index].process == process
+            {
+                self.clients[index].lose_channel();
+            }
+        }
+    }
+
+    /// One of the lines to the broker.
+    fn a_line(&self, whom: usize) -> Option<LineId> {
+        let lines = self.broker.lines();
+        (!lines.is_empty()).then(|| lines[whom % lines.len()])
+    }
+}
+
+/// A call's client, and the stage.
+struct OfCall<'a> {
+    client: &'a mut Client,
+    stage: &'a mut Stage,
+}
+
+impl OfCall<'_> {
+    fn drop_call_of(self, number: u32) {
+        self.client.drop_call(self.stage, number);
+    }
+
+    fn check_due_of(self, number: u32) {
+        self.client.check_due(self.stage, number);
+    }
+}
+
+/// What a run has come to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Report {
+    /// Events.
+    pub events: u64,
+    /// Calls.
+    pub calls: u64,
+    /// How long it took in there.
+    pub virtual_time: Duration,
+}
