@@ -89,11 +89,17 @@ impl<E: Engine> Dialogue<E> {
     /// The engine asks for another connection, to that address, and gets it.
     #[track_caller]
     pub(crate) fn connects_anew(&mut self, address: usize) {
+        self.reaches(address);
+        self.shake_hands(RABBITMQ);
+    }
+
+    /// The engine asks for another connection, to that address, and there is a transport.
+    #[track_caller]
+    pub(crate) fn reaches(&mut self, address: usize) {
         self.wants_to_connect(address);
         self.engine.handle_connected(self.now);
         self.transmit();
         assert_eq!(self.to_broker.split(), b"AMQP\x00\x00\x09\x01"[..]);
-        self.shake_hands(RABBITMQ);
     }
 
     /// The pause is over: the engine asks to be connected to that address.

@@ -126,13 +126,7 @@ impl Node {
     // ------------------------------------------------------------------ connections
 
     /// Closes a connection with a code. One that has not logged in yet is only dropped.
-    pub fn close_session(
-        &mut self,
-        id: SessionId,
-        now: Instant,
-        code: ReplyCode,
-        text: &str,
-    ) {
+    pub fn close_session(&mut self, id: SessionId, now: Instant, code: ReplyCode, text: &str) {
         let Some(session) = self.sessions.get(&id) else { return };
         match session.state {
             State::Running => {

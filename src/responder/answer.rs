@@ -8,6 +8,7 @@ use leveret_codec::{ShortStr, basic};
 use super::Responder;
 use super::letter::{Letter, Sent};
 use super::queue::{Queue, State};
+use crate::engine::Engine;
 use crate::{Fault, Instant, Reply};
 
 /// A request that has been handed out: where its reply goes, and what is to be acknowledged.
@@ -109,6 +110,7 @@ impl Responder {
         self.count(sent);
         self.stats.panics = self.stats.panics.saturating_add(settlement.has_panicked.into());
         self.close_when_drained(now);
+        self.process(now);
     }
 
     /// Acknowledges a request, or rejects it if its handler has panicked, unless the broker has taken
@@ -147,7 +149,7 @@ impl Responder {
             State::Resting { .. } => !self.draining,
             _ => false,
         };
-        self.ended.is_none() && (!self.link.is_connected() || self.queues.iter().any(is_under_way))
+        self.ended.is_none() && (!self.link.is_ready() || self.queues.iter().any(is_under_way))
     }
 
     /// A channel has been opened: what was held goes first.

@@ -130,6 +130,7 @@ impl Responder {
             }
         }
         self.close_when_drained(now);
+        self.process(now);
     }
 
     /// Ends at once, in good order for the connection. Unanswered requests go back to their queues.

@@ -234,6 +234,36 @@ fn a_server_that_ends_reconnects_for_the_replies_that_are_owed() {
 }
 
 #[test]
+fn what_is_answered_during_the_handshake_is_owed_too() {
+    let mut server = default();
+    let pending = server.asked(1, 1);
+    server.broker_closes_the_socket();
+    server.shut_down();
+    server.reaches(1);
+    server.answer(pending, reply("reply"));
+    server.shake_hands(RABBITMQ);
+    server.opens_channels();
+    assert_eq!(server.published(1).body, b"reply");
+    server.engine_says_goodbye();
+    assert_eq!(server.end(), Poll::Ready(Ok(())));
+}
+
+#[test]
+fn a_server_that_owes_nothing_more_does_not_wait_for_the_end_of_the_handshake() {
+    let mut server = default();
+    let nobody = BasicProperties::default();
+    server.delivers(1, 1, &nobody, "request");
+    let pending = server.takes().pending;
+    server.broker_closes_the_socket();
+    server.shut_down();
+    server.reaches(1);
+    assert_eq!(server.end(), Poll::Pending);
+    server.answer(pending, reply("reply"));
+    assert_eq!(server.end(), Poll::Ready(Ok(())));
+    assert!(server.engine.is_finished());
+}
+
+#[test]
 fn a_server_whose_connection_is_lost_while_it_ends_does_the_same() {
     let mut server = default();
     let pending = server.asked(1, 1);
