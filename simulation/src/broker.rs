@@ -57,6 +57,11 @@ impl Broker {
         self.node.is_some()
     }
 
+    /// How many consume from each queue that is there.
+    pub fn consumers(&self, queue: &ShortStr) -> Option<usize> {
+        Some(self.node.as_ref()?.queue_stats(queue)?.consumers)
+    }
+
     /// The node, if it is there.
     pub fn node(&mut self) -> Option<&mut Node> {
         self.node.as_mut()
@@ -92,7 +97,8 @@ impl Broker {
     /// It closes all connections, and goes as soon as that is said.
     pub fn power_off_in_order(&mut self, stage: &mut Stage) {
         let Some(node) = &mut self.node else { return };
-        for port in self.ports.values() {
+        for (line, port) in &self.ports {
+            stage.network.trouble(*line);
             let text = "broker forced connection closure with reason 'shutdown'";
             node.close_session(port.session, stage.now, ReplyCode::CONNECTION_FORCED, text);
         }

@@ -69,6 +69,16 @@ impl Client {
         }
     }
 
+    /// Whether it can make calls.
+    pub fn is_connected(&self) -> bool {
+        self.driver.as_ref().is_some_and(Driver::is_connected)
+    }
+
+    /// Whether its user has closed it, and it has not ended.
+    pub fn is_closing(&self) -> bool {
+        self.is_closing
+    }
+
     fn index(&self) -> usize {
         match self.process.actor {
             Actor::Client(index) | Actor::Server(index) => index,
@@ -201,12 +211,7 @@ impl Client {
         }
     }
 
-    fn end(
-        &mut self,
-        stage: &mut Stage,
-        number: u32,
-        result: &Result<Reply, CallError>,
-    ) {
+    fn end(&mut self, stage: &mut Stage, number: u32, result: &Result<Reply, CallError>) {
         stage.tell(|| format!("call {number} ends: {}", shown(result)));
         let circumstances = self.circumstances(stage, number);
         if let Err(violation) = stage.ledger.end(stage.now, number, result, circumstances) {
@@ -257,7 +262,7 @@ impl Client {
 
     /// It is closed.
     pub fn close(&mut self, stage: &mut Stage) {
-        self.is_closing = true;
+        self.is_closing = self.driver.is_some();
         if let Some(driver) = &mut self.driver {
             stage.tell(|| format!("{} is closed", self.process));
             driver.engine.close(stage.now);
@@ -267,7 +272,7 @@ impl Client {
 
     /// It takes no more calls, and closes when all have ended.
     pub fn drain(&mut self, stage: &mut Stage) {
-        self.is_closing = true;
+        self.is_closing = self.driver.is_some();
         if let Some(driver) = &mut self.driver {
             stage.tell(|| format!("{} drains", self.process));
             driver.engine.drain(stage.now);

@@ -80,23 +80,25 @@ impl<E: Engine> Driver<E> {
 
     /// Everything that can be done now. What the engine wants done is added to `works`.
     pub fn run(&mut self, stage: &mut Stage, works: &mut Vec<E::Work>) {
+        // Whoever commands an engine wakes whom it wants woken.
+        self.wake();
         for _ in 0..MAX_TURNS {
-            if self.engine.is_finished() {
-                return self.put_down(stage);
-            }
             if !self.is_connected() {
                 self.down_at = stage.now;
+            }
+            if self.engine.is_finished() {
+                return self.put_down(stage);
             }
             let arrived = self.read(stage);
             let (deadline, connect) = self.turn(stage, works);
             let written = self.write(stage);
+            if !self.is_connected() {
+                self.down_at = stage.now;
+            }
             if self.engine.is_finished() {
                 return self.put_down(stage);
             }
             let changed = self.change_transport(stage, connect);
-            if !self.is_connected() {
-                self.down_at = stage.now;
-            }
             let is_due = deadline.is_some_and(|deadline| deadline <= stage.now);
             if !(arrived || written || changed || is_due) {
                 return self.sleep(stage, deadline);
@@ -118,10 +120,8 @@ impl<E: Engine> Driver<E> {
         if self.output.is_empty() {
             self.transmit(stage);
         }
-        self.most_unsent = self
-            .most_unsent
-            .max(self.output.len())
-            .max(self.engine.connection().transmit_len());
+        self.most_unsent =
+            self.most_unsent.max(self.output.len()).max(self.engine.connection().transmit_len());
         self.wake();
         while let Some(work) = self.engine.poll_work(now) {
             works.push(work);

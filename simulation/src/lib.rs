@@ -23,8 +23,8 @@ pub mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-pub use crate::world::Report;
 use crate::trace::Trace;
+pub use crate::world::Report;
 use crate::world::World;
 
 /// What a seed has come to.

@@ -275,12 +275,7 @@ impl Network {
     }
 
     /// Holds up what is under way to this side, and what follows.
-    pub fn stall(
-        &mut self,
-        (line, side): (LineId, Side),
-        until: Instant,
-        agenda: &mut Agenda,
-    ) {
+    pub fn stall(&mut self, (line, side): (LineId, Side), until: Instant, agenda: &mut Agenda) {
         let pipe = self.lines[line.0].read_by(side);
         for (arrives, _) in &mut pipe.pieces {
             *arrives = until.max(*arrives);
@@ -295,6 +290,7 @@ impl Network {
     /// Ends all stalls, and lets all hear that their lines are broken.
     pub fn calm_down(&mut self, now: Instant, random: &mut Random, agenda: &mut Agenda) {
         let latest = now.after(*self.plan.latency.end());
+        self.plan.window = 0x10_0000;
         for index in 0..self.lines.len() {
             let line = LineId(index);
             for side in [Side::Engine, Side::Broker] {

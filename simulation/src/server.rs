@@ -92,6 +92,11 @@ impl Server {
         self.driver.as_ref().is_some_and(|driver| driver.engine.readiness().is_ready())
     }
 
+    /// Whether its user has closed it, and it has not ended.
+    pub fn is_closing(&self) -> bool {
+        self.is_shutting_down
+    }
+
     // ------------------------------------------------------------------ the beginning
 
     /// A program is started, unless one is there.
@@ -267,6 +272,7 @@ impl Server {
         if let Some(line) = driver.line() {
             stage.network.trouble(line);
         }
+        self.is_shutting_down = true;
         driver.engine.close(stage.now);
         driver.wake();
         // What runs is aborted, and never answered.
@@ -337,9 +343,8 @@ impl Server {
         let Some(driver) = &self.driver else { return };
         let stats = driver.engine.stats();
         let nothing_is_left = stats.running == 0 && stats.held == 0;
-        stage.check(nothing_is_left, || {
-            format!("something is left of {}: {stats:?}", self.process)
-        });
+        stage
+            .check(nothing_is_left, || format!("something is left of {}: {stats:?}", self.process));
         for Held { correlation_id, sent_before, disconnects } in core::mem::take(&mut self.held) {
             let is_sent = stage.wire.replies(self.process, &correlation_id) > sent_before;
             stage.check(is_sent || stats.disconnects > disconnects, || {

@@ -50,7 +50,9 @@ impl Stage {
 
     /// Something is as it should never be.
     pub fn violate(&mut self, what: String) {
-        self.trace.tell(self.now, || format!("VIOLATION: {what}"));
+        if self.ledger.violation().is_none() {
+            self.trace.tell(self.now, || format!("VIOLATION: {what}"));
+        }
         self.ledger.violate(self.now, what);
     }
 
@@ -121,8 +123,7 @@ impl Stage {
         }
         let requests = heard.requests.into_iter().filter(|_| is_heard);
         for (number, expiration) in requests {
-            if let Some(violation) =
-                self.ledger.transmitted(self.now, number, expiration, empty_at)
+            if let Some(violation) = self.ledger.transmitted(self.now, number, expiration, empty_at)
             {
                 self.violate(violation);
             }

@@ -9,7 +9,7 @@ use crate::broker::{Broker, UNSERVED};
 use crate::client::{Client, check_rest};
 use crate::ledger::Ledger;
 use crate::network::{LineId, Network, Side};
-use crate::plan::{CallPlan, Plan, Step, Target};
+use crate::plan::{CallPlan, Plan, QueuePlan, Step, Target};
 use crate::random::Random;
 use crate::server::Server;
 use crate::stage::Stage;
@@ -76,9 +76,11 @@ impl World {
         let mut report = Report::default();
         self.play(START.after(plan.calm_at), &mut report);
         self.calm_down();
-        self.recover(&mut report);
-        self.probe(&mut report);
-        self.end(&mut report);
+        for phase in [Self::recover, Self::probe, Self::end] {
+            if !self.is_violated() {
+                phase(&mut self, &mut report);
+            }
+        }
         report.calls = self.stage.ledger.len() as u64;
         report.virtual_time = self.stage.now.since(START);
         (self.stage.ledger.violation().cloned(), report)
@@ -142,19 +144,17 @@ impl World {
     fn recover(&mut self, report: &mut Report) {
         let slowest = *self.stage.plan.network.latency.end();
         let limit = self.stage.now.after(RECOVERY).after(slowest * 40);
+        // What the others are still to hear of is on its way.
+        self.play(self.stage.now.after(slowest * 2), report);
         let is_back = self.play_until(limit, report, |world| {
-            let clients = world.clients.iter().all(|client| {
-                client.driver.as_ref().is_some_and(|driver| driver.is_connected())
-            });
-            clients && world.servers.iter().all(Server::is_ready)
+            let is_back = |client: &Client| client.is_closing() || client.is_connected();
+            let serves = |server: &Server| server.is_closing() || server.is_ready();
+            world.clients.iter().all(is_back) && world.servers.iter().all(serves)
         });
         self.stage.check(is_back, || "not everybody is back in time".into());
         let limit = self.stage.now.after(Duration::from_secs(60));
         let is_settled = self.play_until(limit, report, |world| {
-            let is_idle = world.servers.iter().all(|server| {
-                server.driver.as_ref().is_some_and(|driver| driver.engine.stats().running == 0)
-            });
-            is_idle && world.stage.ledger.is_settled() && world.is_empty()
+            world.is_at_rest() && world.stage.ledger.is_settled() && world.is_empty()
         });
         self.stage.check(is_settled, || "something goes on without end".into());
         let slowest = slowest * 4;
@@ -167,6 +167,26 @@ impl World {
         for server in &mut self.servers {
             server.check_held(&mut self.stage);
         }
+    }
+
+    /// Whether everybody is there, and no handler is at work.
+    fn is_at_rest(&self) -> bool {
+        let rests = |server: &Server| {
+            let driver = server.driver.as_ref();
+            !server.is_closing()
+                && server.is_ready()
+                && driver.is_some_and(|driver| driver.engine.stats().running == 0)
+        };
+        let plan = &self.stage.plan;
+        let is_served = |index: usize, queue: &QueuePlan| {
+            let servers = plan.servers.iter().filter(|server| server.queues.contains(&index));
+            self.broker.consumers(&queue.name) == Some(servers.count())
+        };
+        let mut queues = plan.queues.iter().enumerate();
+        let is_back = |client: &Client| !client.is_closing() && client.is_connected();
+        self.clients.iter().all(is_back)
+            && self.servers.iter().all(rests)
+            && queues.all(|(index, queue)| is_served(index, queue))
     }
 
     /// Whether the broker holds nothing that anybody serves.
@@ -198,12 +218,9 @@ impl World {
                     continue;
                 }
                 // One at a time.
-                let number = self.stage.ledger.len() as u32;
                 self.clients[client].call(&mut self.stage, plan);
                 let limit = self.stage.now.after(PROMPT);
-                self.play_until(limit, report, |world| {
-                    world.stage.ledger.call(number).end.is_some()
-                });
+                self.play_until(limit, report, |world| world.stage.ledger.is_settled());
             }
         }
         let limit = self.stage.now.after(PROMPT);
