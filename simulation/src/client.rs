@@ -224,7 +224,10 @@ impl Client {
         let queue_was_absent = stage.is_absent_since(number, made);
         let plan = &stage.plan.clients[self.index()];
         Circumstances {
-            was_down: self.driver.as_ref().is_none_or(|driver| driver.down_at >= made),
+            was_down: self
+                .driver
+                .as_ref()
+                .is_none_or(|driver| driver.down_at >= made || !driver.is_connected()),
             lost_channel: self.has_lost_channel,
             was_closed: self.is_closing,
             queue_was_absent,

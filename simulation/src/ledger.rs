@@ -175,8 +175,7 @@ impl Ledger {
         if call.is_unsent {
             return Some(format!("call {number} is sent, and its caller was told that it was not"));
         }
-        // What goes out behind the broker's close of its channel is dropped there, and may be sent again.
-        if call.transmitted > 1 && call.plan.retry == Retry::Never {
+        if call.transmitted > 1 && call.plan.retry != Retry::Unknown {
             return Some(format!("call {number} is sent twice, with {:?}", call.plan.retry));
         }
         let left = call.deadline.since(empty_at.max(call.made)).as_millis().max(1);

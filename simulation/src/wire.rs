@@ -22,6 +22,9 @@ struct Delivery {
 pub struct Wire {
     /// By line, channel and delivery tag.
     deliveries: BTreeMap<(LineId, u16, u64), Delivery>,
+    /// Channels that the broker has closed, and that are not agreed to be: what goes out on them is
+    /// dropped.
+    closed: BTreeSet<(LineId, u16)>,
     /// Replies, by the line that they went out on.
     replies: BTreeSet<(LineId, ShortStr)>,
     /// The correlation-ids of all replies that went out, of each server.
@@ -31,7 +34,8 @@ pub struct Wire {
 /// What follows from frames.
 #[derive(Debug, Default)]
 pub struct Heard {
-    /// Calls whose requests went out, with the milliseconds that the broker keeps them.
+    /// Calls whose requests went out to where they are read, with the milliseconds that the broker
+    /// keeps them.
     pub requests: Vec<(u32, Option<u64>)>,
     /// What should not be.
     pub violation: Option<String>,
@@ -56,6 +60,7 @@ impl Wire {
             match frame {
                 Frame::Method { channel, method } => match method {
                     Method::BasicPublish(_) => publishing = Some(*channel),
+                    Method::ChannelCloseOk(_) => _ = self.closed.remove(&(line, *channel)),
                     Method::BasicAck(basic::Ack { delivery_tag, multiple: false }) => {
                         heard.violation =
                             heard.violation.or(self.acknowledge(line, *channel, *delivery_tag));
@@ -82,7 +87,8 @@ impl Wire {
                 }
                 Frame::Body { channel, payload } if publishing == Some(*channel) => {
                     publishing = None;
-                    if let Actor::Client(_) = process.actor {
+                    let is_read = !self.closed.contains(&(line, *channel));
+                    if matches!(process.actor, Actor::Client(_)) && is_read {
                         let number = requests::number(payload);
                         heard.requests.extend(number.map(|number| (number, expiration)));
                     }
@@ -109,6 +115,9 @@ impl Wire {
         let frames = frames(octets);
         for frame in &frames {
             match frame {
+                Frame::Method { channel, method: Method::ChannelClose(_) } => {
+                    self.closed.insert((line, *channel));
+                }
                 Frame::Method { channel, method: Method::BasicDeliver(deliver) }
                     if matches!(process.actor, Actor::Server(_)) =>
                 {
