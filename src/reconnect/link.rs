@@ -25,6 +25,8 @@ pub struct Link {
     address: usize,
     /// Attempts in a row that have failed.
     failures: u32,
+    /// Those of them that the broker has refused.
+    refusals: u32,
     /// Why it is not ready, once it has been.
     cause: Option<SessionError>,
     has_been_ready: bool,
@@ -75,6 +77,7 @@ impl Link {
             state: State::Handshaking { deadline: None },
             address,
             failures: 0,
+            refusals: 0,
             cause: None,
             has_been_ready: false,
             random: settings.seed,
@@ -145,13 +148,19 @@ impl Link {
         let pause = match self.state {
             State::Ready { since } if now.since(since) >= GOOD_LONG_TIME => {
                 self.failures = 0;
+                self.refusals = 0;
                 self.settings.policy.pause(1, false)
             }
             _ => {
                 self.failures = self.failures.saturating_add(1);
-                let rounds = self.failures.div_euclid(addresses);
+                let is_refusal = cause.is_refusal();
+                self.refusals = self.refusals.saturating_add(is_refusal.into());
+                // A broker that refuses for a moment, when it has just come back, is not to be waited
+                // for as long as it was away.
+                let alike = if is_refusal { self.refusals } else { self.failures };
+                let rounds = alike.div_ceil(addresses);
                 let is_end_of_round = self.failures.rem_euclid(addresses) == 0;
-                let pause = self.settings.policy.pause(rounds, cause.is_refusal());
+                let pause = self.settings.policy.pause(rounds, is_refusal);
                 if is_end_of_round { pause } else { Duration::ZERO }
             }
         };

@@ -105,6 +105,15 @@ fn refusals_are_repeated_slowly() {
 }
 
 #[test]
+fn a_refusal_after_a_long_absence_is_the_first() {
+    let mut link = ready(Reconnect::default(), 1);
+    attempts(&mut link, &unreachable(), 100);
+    assert!(link.poll_connect(at(2 * LATER)).is_some());
+    assert!(link.lost(at(2 * LATER), &refused()));
+    assert_within(link.poll_timeout(true).unwrap().since(at(2 * LATER)), 50);
+}
+
+#[test]
 fn or_not_at_all_by_choice() {
     let strict = Reconnect::default().give_up_when_refused();
     let mut link = ready(strict, 1);
