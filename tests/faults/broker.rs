@@ -76,6 +76,13 @@ impl Node {
         remedy
     }
 
+    /// Sets limits of the node by an Erlang expression, until the remedy evaluates another.
+    pub(crate) async fn set_limits(&self, limits: &str, defaults: &str) -> Remedy {
+        let remedy = Remedy::new(self.tool_command("rabbitmqctl", &["eval", defaults]));
+        self.ctl(&["eval", limits]).await;
+        remedy
+    }
+
     /// Waits until the node answers a protocol header, and returns when it did.
     pub(crate) async fn accepts(&self) -> Instant {
         let answered = async {

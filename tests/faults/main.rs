@@ -8,6 +8,7 @@
 #![cfg(unix)]
 #![allow(clippy::disallowed_methods, reason = "faults happen in real time")]
 
+mod acknowledged_late;
 mod broker;
 mod broker_frozen;
 mod broker_killed;

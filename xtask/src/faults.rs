@@ -7,11 +7,12 @@ use clap::{Args, builder::PossibleValuesParser};
 use crate::{Result, process, rabbitmq::Broker, summary::Summary, table::Table, workspace};
 
 /// By the modules of `tests/faults` that they are in.
-const SCENARIOS: [Scenario; 7] = [
+const SCENARIOS: [Scenario; 8] = [
     Scenario { name: "connections-closed", nodes: 1 },
     Scenario { name: "queue-deleted", nodes: 1 },
     Scenario { name: "server-killed", nodes: 1 },
     Scenario { name: "memory-alarm", nodes: 1 },
+    Scenario { name: "acknowledged-late", nodes: 1 },
     Scenario { name: "broker-frozen", nodes: 1 },
     Scenario { name: "broker-killed", nodes: 1 },
     Scenario { name: "node-killed", nodes: 3 },
