@@ -181,7 +181,7 @@ impl Options {
         let shared = Shared::new(engine, clock);
         let driver = Driver::new(Arc::clone(&shared), stream, connect, work);
         let driver = AbortOnDrop(Some(
-            tokio::spawn(trace::connection(address, driver.run())).abort_handle(),
+            tokio::spawn(trace::connection(self.uri.addresses(), driver.run())).abort_handle(),
         ));
         let left = limit.saturating_sub(now.since_start()).saturating_add(GRACE);
         let result = timeout(left, shared.wait(ready))

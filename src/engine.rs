@@ -11,6 +11,10 @@ use crate::observers::Observers;
 use crate::reconnect::Link;
 use crate::{ConnectionState, Instant, SessionError};
 
+/// What a connection is given up for that does not become ready.
+pub(crate) const SILENT: &str = "the broker was silent after the login, on a channel, for the whole \
+     of the connect timeout";
+
 /// A state machine on top of a [`Connection`]: the [`Requester`](crate::requester::Requester) or
 /// the [`Responder`](crate::responder::Responder).
 ///
@@ -70,6 +74,11 @@ pub trait Engine: Send + 'static {
     #[doc(hidden)]
     fn process(&mut self, now: Instant) {
         while let Some(event) = self.connection_mut().poll_event() {
+            // What was read behind the failure of a connection, such as an alarm, is nothing to those
+            // that follow.
+            if !self.link().is_connected() && !matches!(event, Event::Closed(_)) {
+                continue;
+            }
             if let Err(violation) = self.handle_event(now, event) {
                 self.connection_mut().fail(now, violation);
             }
@@ -149,9 +158,7 @@ pub trait Engine: Send + 'static {
         self.connection_mut().handle_timeout(now);
         self.process(now);
         if self.link().is_too_slow(now) {
-            let reason = "the broker was silent after the login, on a channel, for the whole of \
-                          the connect timeout";
-            self.handle_transport_error(now, String::from(reason));
+            self.handle_transport_error(now, String::from(SILENT));
         }
     }
 

@@ -227,12 +227,27 @@ pub enum SessionError {
         /// Class and method that the broker refused, or 0 and 0.
         method: (u16, u16),
     },
+    /// The broker has cancelled a server's consumer: its queue was deleted, its node is down, or an
+    /// acknowledgement took too long.
+    #[error("queue \"{queue}\": the broker has cancelled the consumer")]
+    ConsumerCancelled {
+        /// The queue.
+        queue: String,
+    },
+    /// The broker did not answer within the connect timeout what a server asked it about a queue.
+    #[error("queue \"{queue}\": the broker is silent about it")]
+    QueueSilent {
+        /// The queue.
+        queue: String,
+    },
     /// Handlers were not done when the shutdown timeout was over. Their requests go back to the
     /// queues.
-    #[error("{handlers} handlers were not done within the shutdown timeout and were aborted")]
+    #[error("{}", left(*.handlers, *.replies))]
     HandlersAborted {
-        /// How many.
+        /// How many handlers.
         handlers: usize,
+        /// How many replies waited for a connection or a channel.
+        replies: usize,
     },
     /// All channels of the connection are in use, or a queue's arguments exceed a frame.
     #[error(transparent)]
@@ -258,8 +273,28 @@ impl SessionError {
             | Self::Queue { .. }
             | Self::Misuse(_) => true,
             Self::Connection(Connection::ClosedByPeer { code, .. }) => REFUSALS.contains(code),
-            Self::Connection(_) | Self::Unreachable { .. } | Self::HandlersAborted { .. } => false,
+            Self::Connection(_)
+            | Self::Unreachable { .. }
+            | Self::ConsumerCancelled { .. }
+            | Self::QueueSilent { .. }
+            | Self::HandlersAborted { .. } => false,
         }
+    }
+}
+
+fn left(handlers: usize, replies: usize) -> String {
+    match (handlers, replies) {
+        (0, 0) => String::from("the broker did not let the server go within the shutdown timeout"),
+        (0, replies) => {
+            alloc::format!("{replies} replies could not be sent within the shutdown timeout")
+        }
+        (handlers, 0) => alloc::format!(
+            "{handlers} handlers were not done within the shutdown timeout and were aborted"
+        ),
+        (handlers, replies) => alloc::format!(
+            "{handlers} handlers were not done within the shutdown timeout and were aborted, and \
+             {replies} replies could not be sent"
+        ),
     }
 }
 

@@ -38,6 +38,9 @@ pub struct Reconnect {
     gives_up_when_refused: bool,
 }
 
+/// What is no pause at all would be a busy loop.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
+
 impl Default for Reconnect {
     fn default() -> Self {
         Self::DEFAULT
@@ -99,7 +102,8 @@ impl Reconnect {
     pub(crate) fn pause(&self, failures: u32, refused: bool) -> Duration {
         let max = if refused { self.max_pause_when_refused } else { self.max_pause };
         let doublings = failures.saturating_sub(1).min(31);
-        self.first_pause.saturating_mul(1u32.wrapping_shl(doublings)).min(max)
+        let first = self.first_pause.max(SHORTEST_PAUSE);
+        first.saturating_mul(1u32.wrapping_shl(doublings)).min(max.max(SHORTEST_PAUSE))
     }
 }
 
@@ -128,6 +132,12 @@ pub enum ConnectionState {
     Blocked {
         /// Such as "low on memory".
         reason: String,
+    },
+    /// It is connected, and one of a server's queues is not served: it was deleted, or the broker
+    /// refuses it. It is asked for again and again; the others are served.
+    Unserved {
+        /// Which queue, and why.
+        cause: SessionError,
     },
     /// The connection was lost, and a new one is being made.
     Reconnecting {

@@ -53,7 +53,11 @@ pub struct LetterId(u64);
 enum Channel {
     None,
     Opening(u16),
-    Open(u16),
+    /// Whether a reply has gone out on it.
+    Open {
+        number: u16,
+        is_used: bool,
+    },
 }
 
 #[derive(Debug)]
@@ -113,15 +117,17 @@ impl Replier {
             Some(_) => State::Done(Sent::Failed),
         };
         self.letters.insert(id, Posted { state, deadline, waker: None, is_second_time: false });
-        self.waiting.push_back(id);
-        self.send_waiting();
-        self.expire(now);
+        if self.ended.is_none() {
+            self.waiting.push_back(id);
+            self.send_waiting();
+            self.expire(now);
+        }
         id
     }
 
     /// Asks what has become of a reply, which is gone once that is told:
     /// [`Reply`](Sent::Reply) or [`Fault`](Sent::Fault) when the socket has taken it,
-    /// [`Nothing`](Sent::Nothing) if nobody waits for it any more, [`Failed`](Sent::Failed) at the end.
+    /// [`Expired`](Sent::Expired) if nobody waits for it any more, [`Failed`](Sent::Failed) at the end.
     ///
     /// Gives back the waker that it replaces, which is best dropped where no lock is held: it may be a
     /// task's last owner, and the task may own replies of this engine.
@@ -161,7 +167,7 @@ impl Replier {
     pub fn readiness(&self) -> Poll<Result<(), SessionError>> {
         match (&self.ended, self.channel) {
             (Some(result), _) => Poll::Ready(result.clone()),
-            (None, Channel::Open(_)) => Poll::Ready(Ok(())),
+            (None, Channel::Open { .. }) => Poll::Ready(Ok(())),
             (None, _) => Poll::Pending,
         }
     }
@@ -179,7 +185,7 @@ impl Replier {
     // ------------------------------------------------------------------ inside
 
     fn send_waiting(&mut self) {
-        let Channel::Open(channel) = self.channel else { return };
+        let Channel::Open { number: channel, .. } = self.channel else { return };
         while self.blocked.is_none()
             && self.connection.may_publish(channel)
             && self.connection.transmit_len() < MAX_UNSENT
@@ -189,6 +195,7 @@ impl Replier {
             let State::Waiting(letter) = &posted.state else { continue };
             let letter = letter.clone();
             let sent = letter.clone().publish(&mut self.connection, channel);
+            self.channel = Channel::Open { number: channel, is_used: true };
             posted.state = State::Sent { letter, sent };
             let length = u64::try_from(self.connection.transmit_len()).unwrap_or(u64::MAX);
             self.sent.push_back((id, self.connection.transmitted().saturating_add(length)));
@@ -216,7 +223,20 @@ impl Replier {
         let late: Vec<LetterId> = self.waiting.iter().filter(is_late).copied().collect();
         for id in late {
             self.waiting.retain(|waiting| *waiting != id);
-            self.conclude(id, Sent::Nothing);
+            self.conclude(id, Sent::Expired);
+        }
+    }
+
+    /// What was sent and not taken is sent again, once.
+    fn send_again(&mut self) {
+        for (id, _) in core::mem::take(&mut self.sent).into_iter().rev() {
+            let Some(posted) = self.letters.get_mut(&id) else { continue };
+            if core::mem::replace(&mut posted.is_second_time, true) {
+                self.conclude(id, Sent::Failed);
+            } else if let State::Sent { letter, .. } = &posted.state {
+                posted.state = State::Waiting(letter.clone());
+                self.waiting.push_front(id);
+            }
         }
     }
 
@@ -250,15 +270,22 @@ impl Engine for Replier {
         match event {
             Event::Opened => self.handle_opened(now),
             Event::ChannelOpened { channel } => {
-                self.channel = Channel::Open(channel);
+                self.channel = Channel::Open { number: channel, is_used: false };
                 self.link.ready(now);
                 self.observers.change(&mut self.wake);
                 self.send_waiting();
             }
-            // Over a reply that it refuses. It went out, and no other can on this channel.
             Event::ChannelClosed { close: Some(close), .. } => {
-                let (code, text) = (close.reply_code, self.connection.quote(&close.reply_text));
-                self.fail(now, SessionError::ReplyRefused { code, text });
+                let is_used = matches!(self.channel, Channel::Open { is_used: true, .. });
+                self.channel = Channel::None;
+                if is_used {
+                    // Over a reply that it refuses. Those behind it go on another channel.
+                    self.send_again();
+                    self.handle_opened(now);
+                } else {
+                    let (code, text) = (close.reply_code, self.connection.quote(&close.reply_text));
+                    self.fail(now, SessionError::ReplyRefused { code, text });
+                }
             }
             Event::Method { method, .. } => {
                 let text = alloc::format!("{} that nobody asked for", method.name());
@@ -287,19 +314,11 @@ impl Engine for Replier {
         &mut self.link
     }
 
-    /// What the socket has not taken waits for the next connection, once.
+    /// What the socket has not taken waits for the next connection.
     fn disconnect(&mut self, _now: Instant, _cause: &SessionError) {
         self.channel = Channel::None;
         self.blocked = None;
-        for (id, _) in core::mem::take(&mut self.sent).into_iter().rev() {
-            let Some(posted) = self.letters.get_mut(&id) else { continue };
-            if core::mem::replace(&mut posted.is_second_time, true) {
-                self.conclude(id, Sent::Failed);
-            } else if let State::Sent { letter, .. } = &posted.state {
-                posted.state = State::Waiting(letter.clone());
-                self.waiting.push_front(id);
-            }
-        }
+        self.send_again();
         self.observers.change(&mut self.wake);
     }
 

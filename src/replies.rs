@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::SessionError;
 use crate::connect::{ConnectError, Options, Start};
 use crate::driver::Shared;
 use crate::engine::Engine;
 use crate::replier::{LetterId, Replier};
-use crate::responder::{Letter, Sent};
+use crate::responder::{Letter, Responder, Sent};
 
 /// Where a server sends its replies, if not where it consumes. Closed with its last clone.
 #[derive(Debug, Clone)]
@@ -39,9 +38,18 @@ impl Replies {
         self.0.0.query(|replier| replier.blocked().map(ToOwned::to_owned))
     }
 
-    /// Why nothing can be sent any more, if so.
-    pub(crate) fn failure(&self) -> Option<SessionError> {
-        self.0.0.query(|replier| replier.ended()?.clone().err())
+    /// Ends the server when its replies cannot be sent any more: it is to take no requests then.
+    pub(crate) fn bind(&self, server: &Arc<Shared<Responder>>) {
+        let (replies, server) = (Arc::clone(&self.0.0), Arc::clone(server));
+        tokio::spawn(async move {
+            let ended = |replier: &mut Replier| match replier.ended() {
+                Some(result) => Poll::Ready(result.clone()),
+                None => Poll::Pending,
+            };
+            if let Err(failure) = replies.wait(ended).await {
+                server.command(|responder, now| responder.end(now, Err(failure)));
+            }
+        });
     }
 
     /// Closes the connection in good order.

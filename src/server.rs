@@ -109,12 +109,12 @@ impl Server {
     }
 
     async fn abort(&self) -> Result<(), SessionError> {
-        let handlers = self.stats().running;
+        let ServerStats { running: handlers, held: replies, .. } = self.stats();
         // In this order: none is begun behind the last that is aborted.
         self.shared.command(Responder::close);
         self.running.abort_all();
         self.stopped().await?;
-        Err(SessionError::HandlersAborted { handlers })
+        Err(SessionError::HandlersAborted { handlers, replies })
     }
 }
 

@@ -171,10 +171,20 @@ pub(super) struct Channels {
 }
 
 impl Channels {
+    /// Whether not all `max` are in use.
+    pub(super) fn has_free(&self, max: u16) -> bool {
+        self.lowest_free() < max.into()
+    }
+
+    /// The index of the lowest free number.
+    fn lowest_free(&self) -> usize {
+        let used = self.slots.iter().skip(self.first_free).take_while(|slot| slot.is_some());
+        self.first_free.saturating_add(used.count())
+    }
+
     /// Takes the lowest free number. `None`: all `max` are in use.
     pub(super) fn allocate(&mut self, max: u16) -> Option<u16> {
-        let used = self.slots.iter().skip(self.first_free).take_while(|slot| slot.is_some());
-        let index = self.first_free.saturating_add(used.count());
+        let index = self.lowest_free();
         self.first_free = index;
         let number = u16::try_from(index).ok()?.checked_add(1)?;
         if number > max {

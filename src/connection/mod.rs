@@ -205,6 +205,11 @@ impl Connection {
         self.state == State::Open && self.channels.is_open(channel)
     }
 
+    /// Whether another channel can be opened.
+    pub fn has_free_channel(&self) -> bool {
+        self.state == State::Open && self.channels.has_free(self.channel_max)
+    }
+
     /// Whether content may be sent on the channel: it is open and the broker has not paused it.
     pub fn may_publish(&self, channel: u16) -> bool {
         self.state == State::Open && self.channels.takes_content(channel)

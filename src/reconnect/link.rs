@@ -27,6 +27,8 @@ pub struct Link {
     failures: u32,
     /// Those of them that the broker has refused.
     refusals: u32,
+    /// Connections that were ready, and lost.
+    losses: u64,
     /// Why it is not ready, once it has been.
     cause: Option<SessionError>,
     has_been_ready: bool,
@@ -78,6 +80,7 @@ impl Link {
             address,
             failures: 0,
             refusals: 0,
+            losses: 0,
             cause: None,
             has_been_ready: false,
             random: settings.seed,
@@ -97,6 +100,16 @@ impl Link {
     /// Whether there is a connection, or one that begins.
     pub(crate) fn is_connected(&self) -> bool {
         matches!(self.state, State::Handshaking { .. } | State::Ready { .. })
+    }
+
+    /// Connections that were ready, and lost.
+    pub(crate) fn losses(&self) -> u64 {
+        self.losses
+    }
+
+    /// How long anything may take that makes a connection ready.
+    pub(crate) fn connect_timeout(&self) -> Duration {
+        self.settings.connect_timeout
     }
 
     /// Why it is not ready, once it has been.
@@ -140,6 +153,7 @@ impl Link {
         if matches!(self.state, State::Over | State::Resting { .. }) {
             return self.state != State::Over;
         }
+        self.losses = self.losses.saturating_add(self.is_ready().into());
         if !self.has_been_ready || !self.settings.policy.goes_on_after(cause) {
             self.state = State::Over;
             return false;

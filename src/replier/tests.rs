@@ -17,12 +17,11 @@ const LATER: Duration = Duration::from_secs(30);
 
 impl Server {
     fn ready() -> Self {
-        let settings = Reconnecting {
-            policy: Reconnect::default(),
-            addresses: 1,
-            connect_timeout: seconds(10),
-            seed: 1,
-        };
+        Self::with(Reconnect::default())
+    }
+
+    fn with(policy: Reconnect) -> Self {
+        let settings = Reconnecting { policy, addresses: 1, connect_timeout: seconds(10), seed: 1 };
         let mut server =
             Self::open(RABBITMQ, |now| Replier::new(config(), now).with_reconnect(settings, 0));
         assert_eq!(server.engine.readiness(), Poll::Pending);
@@ -109,10 +108,10 @@ fn but_no_longer_than_their_callers() {
     let long = server.posts_until("long", Some(long));
     let for_ever = server.posts_until("for ever", None);
     server.advance(seconds(1));
-    assert_eq!(server.poll(short), Poll::Ready(Sent::Nothing));
+    assert_eq!(server.poll(short), Poll::Ready(Sent::Expired));
     assert_eq!(server.poll(long), Poll::Pending);
     server.advance(seconds(1000));
-    assert_eq!(server.poll(long), Poll::Ready(Sent::Nothing));
+    assert_eq!(server.poll(long), Poll::Ready(Sent::Expired));
     assert_eq!(server.poll(for_ever), Poll::Pending);
 }
 
@@ -153,14 +152,33 @@ fn a_reply_is_sent_no_more_than_twice() {
 }
 
 #[test]
-fn a_reply_that_the_broker_refuses_costs_a_connection() {
+fn a_reply_that_the_broker_refuses_costs_a_channel_and_no_other_reply() {
+    let policy = Reconnect::default().give_up_when_refused();
+    let mut server = Server::with(policy);
+    for _ in 0..20 {
+        let refused = server.posts("refused");
+        server.published(1);
+        server.engine_is_silent();
+        assert_eq!(server.poll(refused), Poll::Ready(Sent::Reply));
+        let behind = server.posts("behind it");
+        server.discard_sent();
+        let text = "PRECONDITION_FAILED - message size 9 is larger than configured max size 8";
+        server.broker_sends(on(1, channel_close(ReplyCode::PRECONDITION_FAILED, text)));
+        server.engine_sends(on(1, channel::CloseOk {}));
+        server.engine_sends(on(1, channel::Open {}));
+        server.broker_sends(on(1, channel::OpenOk {}));
+        assert_eq!(server.published(1).body, b"behind it");
+        server.engine_is_silent();
+        assert_eq!(server.poll(behind), Poll::Ready(Sent::Reply));
+    }
+    assert_eq!(server.engine.connection_state(), ConnectionState::Connected);
+}
+
+/// Else a broker that closes them at once would be asked as fast as the network is.
+#[test]
+fn a_channel_that_is_closed_for_nothing_costs_the_connection() {
     let mut server = Server::ready();
-    let id = server.posts("refused");
-    server.published(1);
-    server.engine_is_silent();
-    assert_eq!(server.poll(id), Poll::Ready(Sent::Reply));
-    let close = channel_close(ReplyCode::ACCESS_REFUSED, "ACCESS_REFUSED - no");
-    server.broker_sends(on(1, close));
+    server.broker_sends(on(1, channel_close(ReplyCode::ACCESS_REFUSED, "ACCESS_REFUSED - no")));
     server.engine_sends(on(1, channel::CloseOk {}));
     server.engine_sends(on(0, connection_close(ReplyCode::REPLY_SUCCESS, "bye")));
     server.broker_sends(on(0, connection::CloseOk {}));
@@ -234,4 +252,19 @@ impl Server {
         self.connects_anew(0);
         self.opens_its_channel();
     }
+}
+
+/// It may come in the same read as the end of the connection.
+#[test]
+fn an_alarm_of_the_last_connection_is_none_of_the_next() {
+    let mut server = Server::ready();
+    let blocked = connection::Blocked { reason: short("low on memory") };
+    server.broker_sends_at_once([on(1, basic::QosOk {}), on(0, blocked)]);
+    assert!(matches!(server.method(0), Method::ConnectionClose(_)));
+    server.broker_sends(on(0, connection::CloseOk {}));
+    server.connects_anew(0);
+    server.opens_its_channel();
+    assert_eq!(server.engine.connection_state(), ConnectionState::Connected);
+    server.posts("next");
+    assert_eq!(server.published(1).body, b"next");
 }

@@ -12,7 +12,7 @@ use super::resolving::ended_error;
 use super::side_channels::SideChannels;
 use super::{CallId, Requester, Subscription, sending};
 use crate::connection::{Connection, Content, Event, Misuse, Unreadable, Violation};
-use crate::engine::Engine;
+use crate::engine::{Engine, SILENT};
 use crate::message::REPLY_TO;
 use crate::observers::Observers;
 use crate::reconnect::Link;
@@ -75,10 +75,8 @@ impl Engine for Requester {
 
     /// What was sent has ended, and the rest waits for the next connection.
     fn disconnect(&mut self, _now: Instant, cause: &SessionError) {
-        if matches!(self.subscription, Subscription::Ready { .. }) {
-            self.stats.disconnects = self.stats.disconnects.saturating_add(1);
-        }
         self.subscription = Subscription::None;
+        self.subscription_deadline = None;
         self.side_channels = SideChannels::default();
         self.blocked = None;
         self.proven_size = sending::SMALL_BODY;
@@ -93,8 +91,10 @@ impl Engine for Requester {
         let ended = self.ended.get_or_insert(result).clone();
         self.link.end();
         self.subscription = Subscription::None;
+        self.subscription_deadline = None;
         self.fail_pending(true, |written| ended_error(&ended, written));
         self.waiting.clear();
+        self.without_channel.clear();
         self.observers.change(&mut self.wake);
     }
 
@@ -112,6 +112,9 @@ impl Engine for Requester {
 
     fn handle_timeout(&mut self, now: Instant) {
         self.handle_connection_timeout(now);
+        if self.subscription_deadline.is_some_and(|deadline| deadline <= now) {
+            self.handle_transport_error(now, SILENT.to_string());
+        }
         while let Some(id) = self.deadlines.pop_expired(now, &mut self.calls) {
             let written = self.is_sent(id);
             let Some(Call { timeout, .. }) = self.calls.get_mut(id) else { continue };
@@ -131,7 +134,8 @@ impl Engine for Requester {
 
     fn poll_timeout(&self) -> Option<Instant> {
         let of_link = self.link.poll_timeout(self.is_disconnected());
-        [self.connection.poll_timeout(), of_link, self.deadlines.next()].into_iter().flatten().min()
+        let of_connection = [self.connection.poll_timeout(), of_link, self.subscription_deadline];
+        of_connection.into_iter().chain([self.deadlines.next()]).flatten().min()
     }
 
     fn take_wakers(&mut self, wake: &mut Vec<Waker>) {
@@ -157,7 +161,11 @@ impl Requester {
     /// Begins to open the channel for replies and requests.
     fn subscribe(&mut self, now: Instant) {
         match self.connection.open_channel() {
-            Ok(channel) => self.subscription = Subscription::Opening { channel },
+            Ok(channel) => {
+                self.subscription = Subscription::Opening { channel };
+                let limit = self.link.connect_timeout();
+                self.subscription_deadline = self.link.is_ready().then(|| now.after(limit));
+            }
             Err(misuse) => self.refused(now, misuse),
         }
     }
@@ -203,6 +211,7 @@ impl Requester {
             Subscription::Consuming { channel } if channel == on => {
                 let consumer_tag = consume_ok.consumer_tag.detached();
                 self.subscription = Subscription::Ready { channel, consumer_tag };
+                self.subscription_deadline = None;
                 self.link.ready(now);
                 self.observers.change(&mut self.wake);
                 self.start_waiting(now);
@@ -295,11 +304,18 @@ impl Requester {
     /// channels go on.
     fn handle_channel_closed(&mut self, now: Instant, closed: u16, close: &channel_method::Close) {
         if let Some(beside) = self.side_channels.remove(closed) {
-            if let Some(id) = beside.call {
-                let error = self.side_channel_error(id, close);
-                self.resolve(id, Err(error));
+            match beside.call {
+                // It was closed before the request went out, and not over that.
+                Some(id) if beside.is_consuming && !beside.is_own && !self.is_sent(id) => {
+                    self.wait_for_another(id);
+                }
+                Some(id) => {
+                    let error = self.side_channel_error(id, close);
+                    self.resolve(id, Err(error));
+                }
+                None => {}
             }
-            return;
+            return self.start_waiting(now);
         }
         match self.subscription {
             Subscription::Ready { channel, .. } if channel == closed => {
@@ -341,7 +357,9 @@ impl Requester {
         let (code, text) = (close.reply_code, self.connection.quote(&close.reply_text));
         let phase = self.calls.get_mut(id).map(|call| &call.phase);
         match (message_too_large(&close.reply_text.to_string()), phase) {
-            (Some((size, limit)), Some(Phase::Sent { body_size, .. })) if *body_size == size => {
+            (Some((size, limit)), Some(Phase::Sent { body_size, .. }))
+                if *body_size == size && code == ReplyCode::PRECONDITION_FAILED =>
+            {
                 self.broker_limit = self.broker_limit.min(limit);
                 CallError::BodyTooLarge { size, limit }
             }

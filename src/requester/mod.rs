@@ -62,6 +62,10 @@ pub struct Requester {
     deadlines: Deadlines,
     /// Calls in the order they came; some may have ended since.
     waiting: VecDeque<CallId>,
+    /// Those that need a channel where none was free, likewise.
+    without_channel: VecDeque<CallId>,
+    /// When the subscription on a new channel has taken too long, if the connection was ready before.
+    subscription_deadline: Option<Instant>,
     /// Calls that have had their turn, and not ended.
     in_flight: usize,
     max_in_flight: usize,
@@ -107,6 +111,8 @@ impl Requester {
             calls: Calls::new(secret),
             deadlines: Deadlines::default(),
             waiting: VecDeque::new(),
+            without_channel: VecDeque::new(),
+            subscription_deadline: None,
             in_flight: 0,
             max_in_flight: usize::MAX,
             fails_when_busy: false,
@@ -173,11 +179,12 @@ impl Requester {
         let deadline = now.after(timeout);
         let id = self.calls.insert(Call::new(outgoing, timeout, deadline));
         self.deadlines.push(deadline, id, &mut self.calls);
-        if self.may_start() {
+        if self.waiting.is_empty() && self.may_start() {
             self.start(now, id);
         } else {
             self.forget_ended_waiting();
             self.waiting.push_back(id);
+            self.start_waiting(now);
         }
         Ok(id)
     }

@@ -82,16 +82,24 @@ impl Requester {
         }
     }
 
+    /// A call whose turn came to nothing has the next one.
+    pub(super) fn wait_for_another(&mut self, id: CallId) {
+        let Some(Call { phase, .. }) = self.calls.get_mut(id) else { return };
+        if let Phase::Opening(outgoing) = phase {
+            *phase = Phase::Waiting(core::mem::take(outgoing));
+            self.in_flight = self.in_flight.saturating_sub(1);
+            self.waiting.push_front(id);
+        }
+    }
+
     /// Calls that had had their turn and were not sent come before all others.
     pub(super) fn wait_again(&mut self) {
         for id in self.calls.ids().into_iter().rev() {
-            let Some(call) = self.calls.get_mut(id) else { continue };
-            if let Phase::Opening(outgoing) = &mut call.phase {
-                call.phase = Phase::Waiting(core::mem::take(outgoing));
-                self.waiting.push_front(id);
-            }
+            self.wait_for_another(id);
         }
-        self.in_flight = 0;
+        while let Some(id) = self.without_channel.pop_back() {
+            self.waiting.push_front(id);
+        }
     }
 }
 

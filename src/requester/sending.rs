@@ -33,21 +33,28 @@ impl Requester {
         let Subscription::Ready { channel: shared, .. } = self.subscription else { return };
         let Some(Call { phase, .. }) = self.calls.get_mut(id) else { return };
         let Phase::Waiting(outgoing) = phase else { return };
-        let (is_own, outgoing) = (outgoing.own_channel, core::mem::take(outgoing));
-        let goes_beside = is_own || is_risky(&outgoing, self.proven_size);
-        *phase = Phase::Opening(outgoing);
+        let is_own = outgoing.own_channel;
+        // With a single channel, there is none beside it.
+        let is_only = self.connection.channel_max() == 1;
+        let goes_beside = is_own || (is_risky(outgoing, self.proven_size) && !is_only);
+        let lent = (goes_beside && !is_own).then(|| self.side_channels.lend(id)).flatten();
+        let channel = match (goes_beside, lent) {
+            (false, _) => Ok(shared),
+            (true, Some(channel)) => Ok(channel),
+            (true, None) => self.connection.open_channel(),
+        };
+        if matches!(channel, Err(Misuse::NoFreeChannel(_))) && !is_only {
+            return self.without_channel.push_back(id);
+        }
+        *phase = Phase::Opening(core::mem::take(outgoing));
         self.in_flight = self.in_flight.saturating_add(1);
-        if !goes_beside {
-            self.publish(now, id, shared);
-        } else if let Some(channel) = (!is_own).then(|| self.side_channels.lend(id)).flatten() {
-            self.start_beside(now, id, channel);
-        } else {
-            match self.connection.open_channel() {
-                Ok(channel) => self.side_channels.add(channel, id, is_own),
-                // The event that says why follows, and puts it back among those that wait.
-                Err(Misuse::NotOpen) => {}
-                Err(misuse) => self.resolve(id, Err(misuse.into())),
-            }
+        match channel {
+            Ok(channel) if !goes_beside => self.publish(now, id, channel),
+            Ok(channel) if lent.is_some() => self.start_beside(now, id, channel),
+            Ok(channel) => self.side_channels.add(channel, id, is_own),
+            // The event that says why follows, and puts it back among those that wait.
+            Err(Misuse::NotOpen) => {}
+            Err(misuse) => self.resolve(id, Err(misuse.into())),
         }
     }
 
@@ -86,6 +93,15 @@ impl Requester {
     }
 
     pub(super) fn start_waiting(&mut self, now: Instant) {
+        // A channel may have become free.
+        for _ in 0..self.without_channel.len() {
+            if self.may_start()
+                && (self.side_channels.has_idle() || self.connection.has_free_channel())
+                && let Some(id) = self.without_channel.pop_front()
+            {
+                self.start(now, id);
+            }
+        }
         while self.may_start()
             && let Some(id) = self.waiting.pop_front()
         {
@@ -98,9 +114,11 @@ impl Requester {
 
     /// Keeps the queue no longer than twice what really waits.
     pub(super) fn forget_ended_waiting(&mut self) {
-        if self.waiting.len() > self.calls.len().saturating_mul(2) {
-            let calls = &mut self.calls;
-            self.waiting.retain(|id| calls.get_mut(*id).is_some());
+        let calls = &mut self.calls;
+        for waiting in [&mut self.waiting, &mut self.without_channel] {
+            if waiting.len() > calls.len().saturating_mul(2) {
+                waiting.retain(|id| calls.get_mut(*id).is_some());
+            }
         }
     }
 }

@@ -47,6 +47,11 @@ impl SideChannels {
         self.lent_to.insert(call, channel);
     }
 
+    /// Whether one is lent to nobody.
+    pub(super) fn has_idle(&self) -> bool {
+        !self.idle.is_empty()
+    }
+
     /// One that is there already.
     pub(super) fn lend(&mut self, call: CallId) -> Option<u16> {
         let channel = self.idle.pop()?;

@@ -18,7 +18,7 @@ pub struct Stats {
     pub dropped: u64,
     /// How often a call was sent again ([`Retry`](crate::Retry)).
     pub retries: u64,
-    /// Connections that were lost, and that another was or is to take the place of.
+    /// Connections that were ready, and lost.
     pub disconnects: u64,
     /// Replies that came after their call had ended, or a second time: dropped.
     pub late_replies: u64,
@@ -39,7 +39,8 @@ impl Requester {
     /// How it goes.
     pub fn stats(&self) -> Stats {
         let waiting = self.calls.waiting();
-        Stats { pending: self.pending(), waiting, ..self.stats }
+        let disconnects = self.link.losses();
+        Stats { pending: self.pending(), waiting, disconnects, ..self.stats }
     }
 
     /// Calls that have not ended.

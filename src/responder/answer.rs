@@ -99,9 +99,11 @@ impl Responder {
     }
 
     /// The second half: the reply is on its way, so the request has ended. One whose reply could not
-    /// be sent is not acknowledged.
+    /// be sent goes back to its queue.
     pub fn settle(&mut self, now: Instant, mut settlement: Settlement, sent: Sent) {
-        if sent != Sent::Failed {
+        if sent == Sent::Failed {
+            self.give_back(&settlement);
+        } else {
             self.acknowledge(&mut settlement);
         }
         if let Some(queue) = self.queues.get_mut(settlement.queue) {
@@ -129,13 +131,24 @@ impl Responder {
         };
     }
 
+    fn give_back(&mut self, settlement: &Settlement) {
+        let Settlement { queue, generation, delivery_tag, is_settled, .. } = *settlement;
+        let Some(queue) = self.queues.get(queue) else { return };
+        if queue.generation == generation && !is_settled {
+            // After the end of the connection it has gone back by itself.
+            let reject = basic::Reject { delivery_tag, requeue: true };
+            let _ = self.connection.send(queue.channel, reject);
+        }
+    }
+
     /// Sends a reply on its queue's channel, or on that of another queue, or keeps it for the next
     /// channel that is opened.
     fn send(&mut self, index: usize, letter: Letter) -> Sent {
         let own = self.queues.get(index).into_iter();
-        let channels = own.chain(&self.queues).map(|queue| queue.channel);
-        let open = channels.into_iter().find(|channel| self.connection.is_channel_open(*channel));
-        match open {
+        // Behind a declaration that the broker refuses, it would not be read.
+        let settled = own.chain(&self.queues).filter(|queue| queue.is_settled());
+        let mut channels = settled.map(|queue| queue.channel);
+        match channels.find(|channel| self.connection.is_channel_open(*channel)) {
             Some(channel) => letter.publish(&mut self.connection, channel),
             None if self.expects_channel() && self.held.push(letter) => Sent::Held,
             None => Sent::Failed,
@@ -145,9 +158,8 @@ impl Responder {
     /// Whether there will be a channel again.
     fn expects_channel(&self) -> bool {
         let is_under_way = |queue: &Queue| match queue.state {
-            State::Opening => true,
             State::Resting { .. } => !self.draining,
-            _ => false,
+            _ => !queue.is_settled(),
         };
         self.ended.is_none() && (!self.link.is_ready() || self.queues.iter().any(is_under_way))
     }
@@ -175,6 +187,7 @@ impl Responder {
             Sent::Fault => &mut self.stats.faults,
             Sent::Nothing => &mut self.stats.without_reply_to,
             Sent::Failed => &mut self.stats.unsent,
+            Sent::Expired => &mut self.stats.unsent,
             // Counted when it is sent.
             Sent::Held => return,
         };

@@ -59,7 +59,6 @@ impl Engine for Responder {
 
     /// What was delivered and not taken goes to others; what runs is answered on the next connection.
     fn disconnect(&mut self, now: Instant, _cause: &SessionError) {
-        self.stats.disconnects = self.stats.disconnects.saturating_add(1);
         self.arrived.clear();
         self.blocked = None;
         for queue in &mut self.queues {
@@ -83,7 +82,13 @@ impl Engine for Responder {
     }
 
     fn connection_state(&self) -> ConnectionState {
-        self.link.connection_state(self.ended.as_ref(), self.blocked.as_deref())
+        let unserved = self.queues.iter().find_map(|queue| queue.cause.as_ref());
+        match self.link.connection_state(self.ended.as_ref(), self.blocked.as_deref()) {
+            ConnectionState::Connected if unserved.is_some() && !self.draining => unserved
+                .cloned()
+                .map_or(ConnectionState::Connected, |cause| ConnectionState::Unserved { cause }),
+            state => state,
+        }
     }
 
     fn is_finished(&self) -> bool {
@@ -96,7 +101,11 @@ impl Engine for Responder {
 
     fn handle_timeout(&mut self, now: Instant) {
         self.handle_connection_timeout(now);
+        self.give_up_silent(now);
         self.resume(now);
+        self.open_for_replies(now);
+        self.close_when_drained(now);
+        self.process(now);
     }
 
     fn poll_transmit(&mut self, now: Instant, out: &mut BytesMut) {
@@ -107,9 +116,11 @@ impl Engine for Responder {
     fn poll_timeout(&self) -> Option<Instant> {
         // When the end has begun, no queue begins anew.
         let queues = self.queues.iter().filter(|_| self.goes_on());
-        let of_queues = queues.filter_map(Queue::rested_at).min();
+        let rested = queues.filter_map(Queue::rested_at).min();
+        let silent = self.queues.iter().filter_map(|queue| self.silent_at(queue)).min();
         let of_link = self.link.poll_timeout(self.is_disconnected());
-        [of_queues, of_link, self.connection.poll_timeout()].into_iter().flatten().min()
+        let of_connection = self.connection.poll_timeout();
+        [rested, silent, of_link, of_connection].into_iter().flatten().min()
     }
 
     /// A request that has arrived. Its answer is awaited from now on.
@@ -170,12 +181,16 @@ impl Responder {
 
     fn handle_opened(&mut self, now: Instant) {
         for index in 0..self.queues.len() {
-            self.try_with(now, index, Queue::open);
+            self.try_with(now, index, |queue, connection| queue.open(now, connection));
         }
     }
 
     fn handle_channel_opened(&mut self, now: Instant, channel: u16) {
-        let Some(index) = self.queue_on(channel) else { return };
+        let Some(index) = self.queue_on(channel) else {
+            // It was given up meanwhile.
+            let _ = self.connection.close_channel(channel);
+            return;
+        };
         self.send_held(channel);
         match self.queues.get_mut(index) {
             // The end began while there was no connection: the channel is for replies alone.
@@ -187,10 +202,50 @@ impl Responder {
         }
     }
 
-    /// Every queue is served, or refused: that is as ready as the connection will be.
+    /// A queue is served, or all are refused: that is as ready as the connection need be.
     fn settle_link(&mut self, now: Instant) {
-        if !self.link.is_ready() && self.queues.iter().all(Queue::is_settled) {
+        let is_served = |queue: &Queue| queue.state == State::Serving;
+        if !self.link.is_ready()
+            && (self.queues.iter().any(is_served) || self.queues.iter().all(Queue::is_settled))
+        {
             self.link.ready(now);
+        }
+    }
+
+    /// When the broker has been silent about the queue for too long.
+    fn silent_at(&self, queue: &Queue) -> Option<Instant> {
+        if self.link.is_connected() { queue.silent_at(self.link.connect_timeout()) } else { None }
+    }
+
+    /// A queue that the broker says nothing about begins anew, and costs no other anything.
+    fn give_up_silent(&mut self, now: Instant) {
+        let limit = self.link.connect_timeout();
+        if !self.link.is_connected() {
+            return;
+        }
+        for queue in &mut self.queues {
+            if queue.silent_at(limit).is_some_and(|silent_at| silent_at <= now) {
+                let cause = SessionError::QueueSilent { queue: queue.name() };
+                queue.rest(now, &mut self.connection, cause);
+                if self.draining {
+                    queue.finish(&mut self.connection);
+                }
+            }
+        }
+    }
+
+    /// Where the end has begun and no channel is left, the replies that are owed need one.
+    pub(super) fn open_for_replies(&mut self, now: Instant) {
+        let is_owed = !self.held.is_empty() || self.queues.iter().any(Queue::owes_replies);
+        let has_channel = self.queues.iter().any(|queue| queue.channel != 0);
+        if !self.draining || !self.link.is_ready() || !is_owed || has_channel {
+            return;
+        }
+        match self.queues.iter().position(|queue| !queue.is_hopeless()) {
+            Some(index) => {
+                self.try_with(now, index, |queue, connection| queue.open(now, connection));
+            }
+            None => self.drop_held(),
         }
     }
 
@@ -202,7 +257,7 @@ impl Responder {
         for index in 0..self.queues.len() {
             match self.queues.get(index).map(|queue| queue.state) {
                 Some(State::Resting { until }) if until <= now => {
-                    self.try_with(now, index, Queue::open);
+                    self.try_with(now, index, |queue, connection| queue.open(now, connection));
                 }
                 _ => {}
             }
@@ -227,6 +282,7 @@ impl Responder {
                 if self.draining {
                     queue.finish(&mut self.connection);
                 }
+                self.send_held(channel);
                 self.observers.change(&mut self.wake);
             }
             (State::Serving, Method::BasicCancel(cancel))
@@ -234,7 +290,8 @@ impl Responder {
             {
                 // The broker takes no cancel-ok for this, up to 4.2.
                 self.stats.cancelled_by_broker = self.stats.cancelled_by_broker.saturating_add(1);
-                queue.rest(now, &mut self.connection);
+                let cause = SessionError::ConsumerCancelled { queue: queue.name() };
+                queue.rest(now, &mut self.connection, cause);
             }
             (State::Cancelling, Method::BasicCancelOk(basic::CancelOk { consumer_tag }))
                 if consumer_tag == queue.consumer_tag =>
@@ -317,10 +374,11 @@ impl Responder {
         let (name, method) = (queue.name(), (close.class_id, close.method_id));
         let error = SessionError::Queue { queue: name, code, text, method };
         let in_doubt = self.link.policy().goes_on_after(&error);
-        let goes_on = queue.rest_without_channel(now, code, in_doubt);
+        let goes_on = queue.rest_without_channel(now, code, in_doubt, error.clone());
         self.arrived.retain(|arrived| Some(arrived.queue) != index);
         if self.draining && goes_on {
             queue.finish(&mut self.connection);
+            self.open_for_replies(now);
             self.close_when_drained(now);
         } else if goes_on {
             self.stats.channels_closed = self.stats.channels_closed.saturating_add(1);

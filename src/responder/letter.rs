@@ -30,6 +30,8 @@ pub enum Sent {
     Nothing,
     /// It is kept until there is a channel.
     Held,
+    /// Nothing: nobody waits for it any longer.
+    Expired,
     /// The channel or the connection is gone.
     Failed,
 }

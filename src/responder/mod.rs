@@ -129,6 +129,7 @@ impl Responder {
                 queue.state = State::Cancelled;
             }
         }
+        self.open_for_replies(now);
         self.close_when_drained(now);
         self.process(now);
     }

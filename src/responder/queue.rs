@@ -6,8 +6,8 @@ use core::time::Duration;
 use leveret_codec::{FieldTable, ReplyCode, ShortStr, basic, queue as method};
 
 use super::Pending;
-use crate::Instant;
 use crate::connection::{Connection, Misuse, Violation};
+use crate::{Instant, SessionError};
 
 /// A queue to serve.
 #[derive(Debug, Clone)]
@@ -82,6 +82,10 @@ pub(super) struct Queue {
     /// Requests that were handed out and not answered.
     pub(super) running: usize,
     serving_since: Option<Instant>,
+    /// When it last began to open its channel.
+    began: Instant,
+    /// Why it is not served, if it was before.
+    pub(super) cause: Option<SessionError>,
     /// Times in a row that it did not serve for long.
     failures: u8,
 }
@@ -133,6 +137,8 @@ impl Queue {
             arrived: 0,
             running: 0,
             serving_since: None,
+            began: Instant::default(),
+            cause: None,
             failures: 0,
         }
     }
@@ -145,9 +151,10 @@ impl Queue {
         self.options.prefetch.into()
     }
 
-    pub(super) fn open(&mut self, connection: &mut Connection) -> Result<(), Misuse> {
+    pub(super) fn open(&mut self, now: Instant, connection: &mut Connection) -> Result<(), Misuse> {
         self.channel = connection.open_channel()?;
         self.state = State::Opening;
+        self.began = now;
         Ok(())
     }
 
@@ -163,6 +170,7 @@ impl Queue {
     pub(super) fn serve(&mut self, now: Instant, consumer_tag: ShortStr) {
         self.state = State::Serving;
         self.serving_since = Some(now);
+        self.cause = None;
         self.consumer_tag = consumer_tag;
         self.consumer = self.consumer.wrapping_add(1);
         self.unacknowledged = 0;
@@ -179,18 +187,19 @@ impl Queue {
                     connection.send(self.channel, basic::Cancel { consumer_tag, nowait: false });
                 self.state = State::Cancelling;
             }
-            // A channel for the replies that are owed, unless the broker closes one after the other.
-            State::Resting { .. } if self.owes_replies() && self.failures <= MAX_FAILURES => {
-                self.state = State::Cancelled;
-                let _ = self.open(connection);
-            }
             State::Resting { .. } => self.state = State::Cancelled,
             _ => {}
         }
     }
 
-    fn owes_replies(&self) -> bool {
+    /// Whether there are requests to be answered.
+    pub(super) fn owes_replies(&self) -> bool {
         self.running > 0 || self.arrived > 0
+    }
+
+    /// Whether the broker has closed channel after channel.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.failures > MAX_FAILURES
     }
 
     /// The connection has gone, and everything with it.
@@ -215,7 +224,8 @@ impl Queue {
     /// long for an acknowledgement. What it has delivered is then void: to acknowledge it could cost the
     /// connection, and not to could cost the channel later. So the channel is given up with it. What
     /// has arrived is served all the same: with the queue gone, it comes from nowhere else.
-    pub(super) fn rest(&mut self, now: Instant, connection: &mut Connection) {
+    pub(super) fn rest(&mut self, now: Instant, connection: &mut Connection, cause: SessionError) {
+        self.cause = Some(cause);
         self.rest_for(now, MAX_REST);
         // Where the connection has ended, that is told by itself.
         let _ = connection.close_channel(self.channel);
@@ -238,7 +248,9 @@ impl Queue {
         now: Instant,
         code: ReplyCode,
         in_doubt: bool,
+        cause: SessionError,
     ) -> bool {
+        self.cause = Some(cause);
         let is_gone = code == ReplyCode::NOT_FOUND;
         self.rest_for(now, if is_gone { MAX_REST } else { MAX_REST_WHEN_REFUSED });
         self.lose_channel();
@@ -252,6 +264,13 @@ impl Queue {
         let doublings = self.failures.saturating_sub(1).min(10);
         let rest = REST.saturating_mul(1u32.wrapping_shl(doublings.into())).min(max);
         self.state = State::Resting { until: now.after(rest) };
+    }
+
+    /// When the broker has been silent about it for too long. Before it was served for the first time,
+    /// who waits for that sets the limit.
+    pub(super) fn silent_at(&self, limit: Duration) -> Option<Instant> {
+        let is_awaited = !self.is_settled() && self.channel != 0 && self.has_served();
+        (is_awaited && limit < Duration::MAX).then(|| self.began.after(limit))
     }
 
     /// Whether the broker has answered, one way or the other.
@@ -296,6 +315,8 @@ impl Queue {
 
     fn within_prefetch(&self) -> Result<(), Violation> {
         let (prefetch, held) = (self.prefetch(), self.unacknowledged.saturating_add(self.rejected));
+        // Those of consumers before this one wait, too.
+        let held = held.max(self.arrived);
         if prefetch != 0 && held >= prefetch.saturating_mul(2) {
             let text = alloc::format!("twice as many deliveries as the prefetch of {prefetch}");
             return Err(Violation::new(ReplyCode::COMMAND_INVALID, text));

@@ -31,7 +31,7 @@ pub struct ServerStats {
     pub cancelled_by_broker: u64,
     /// Channels that the broker has closed, and that were made anew.
     pub channels_closed: u64,
-    /// Connections that were lost, and that another was or is to take the place of.
+    /// Connections that were ready, and lost.
     pub disconnects: u64,
     /// Requests whose handlers run at this moment.
     pub running: usize,
@@ -43,6 +43,7 @@ impl Responder {
     /// How it goes.
     pub fn stats(&self) -> ServerStats {
         let running = self.queues.iter().map(|queue| queue.running).fold(0, usize::saturating_add);
-        ServerStats { running, held: self.held.len(), ..self.stats }
+        let (held, disconnects) = (self.held.len(), self.link.losses());
+        ServerStats { running, held, disconnects, ..self.stats }
     }
 }

@@ -33,7 +33,7 @@ use leveret_codec::{
 };
 
 use self::dialogue::*;
-use super::{Answer, Arrived, Pending, QueueOptions, Responder, ServerStats};
+use super::{Answer, Arrived, Pending, QueueOptions, Responder, Sent, ServerStats};
 use crate::connection::{Config, ConnectionError};
 use crate::engine::Engine;
 use crate::testing::*;

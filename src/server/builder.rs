@@ -130,6 +130,9 @@ impl ServerBuilder {
         };
         let work = work(handlers, replies.clone(), running.clone());
         let shared = options.connect(engine, work, ready).await?;
+        if let Some(replies) = &replies {
+            replies.bind(&shared);
+        }
         Ok(Server { shared, replies, running, shutdown_timeout })
     }
 

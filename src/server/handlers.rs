@@ -9,7 +9,6 @@ use std::task::Poll;
 use tokio::task::JoinSet;
 
 use crate::driver::Shared;
-use crate::engine::Engine;
 use crate::replies::Replies;
 use crate::responder::{Answer, Arrived, Responder, Sent};
 use crate::trace::Operation;
@@ -73,7 +72,8 @@ async fn serve(
 ) {
     let Arrived { request, pending, deadline, .. } = arrived;
     let operation = Operation::handler(&request);
-    let answer = match operation.run(unwinding(async move { handler(request).await })).await {
+    let handler = operation.run(async move { handler(request).await });
+    let answer = match unwinding(handler).await {
         Ok(Ok(reply)) => Answer::Reply(reply),
         Ok(Err(fault)) => Answer::Fault(fault),
         Err(message) => Answer::Panic(message),
@@ -90,14 +90,7 @@ async fn serve(
         Some(letter) => replies.send(letter, left).await,
         None => Sent::Nothing,
     };
-    let failure = replies.failure();
-    shared.command(|responder, now| {
-        responder.settle(now, settlement, sent);
-        // Who cannot answer any more is to take no requests.
-        if let Some(failure) = failure {
-            responder.end(now, Err(failure));
-        }
-    });
+    shared.command(|responder, now| responder.settle(now, settlement, sent));
 }
 
 /// The future's output, or the message of its panic.

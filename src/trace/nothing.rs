@@ -5,7 +5,7 @@ use crate::responder::Answer;
 use crate::uri::Address;
 use crate::{CallError, ConnectionState, Reply, Request};
 
-pub(crate) fn connection<F>(_address: &Address, driver: F) -> F {
+pub(crate) fn connection<F>(_addresses: &[Address], driver: F) -> F {
     driver
 }
 

@@ -15,13 +15,15 @@ use crate::{CallError, ConnectionState, Fault, Reply, Request};
 const TARGET: &str = "leveret";
 
 /// All that happens on the connections of one client or server.
-pub(crate) fn connection<F>(address: &Address, driver: F) -> Instrumented<F> {
-    let (host, port) = (address.host(), address.port());
-    driver.instrument(info_span!(target: TARGET,
+pub(crate) fn connection<F>(addresses: &[Address], driver: F) -> Instrumented<F> {
+    let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    driver.instrument(info_span!(
+        target: TARGET,
+        // It outlives whatever it is made in.
+        parent: None,
         "connection",
         messaging.system = "rabbitmq",
-        server.address = host,
-        server.port = port,
+        server.address = addresses.join(","),
     ))
 }
 
@@ -35,6 +37,9 @@ pub(crate) fn state_changed(from: &ConnectionState, to: &ConnectionState) {
         ConnectionState::Connected => info!(target: TARGET, "connected"),
         ConnectionState::Blocked { reason } => {
             warn!(target: TARGET, reason, "the broker has an alarm on and reads nothing that is published");
+        }
+        ConnectionState::Unserved { cause } => {
+            warn!(target: TARGET, error = %cause, "a queue is not served");
         }
         ConnectionState::Reconnecting { cause, failures } => {
             warn!(target: TARGET, error = %cause, failures, "not connected, trying again");
@@ -94,7 +99,7 @@ impl Operation {
 
     pub(crate) fn called(&self, result: &Result<Reply, CallError>) {
         if let Err(error) = result {
-            self.failed(&variant(error), error);
+            self.failed(variant(error), error);
         }
     }
 
@@ -118,8 +123,18 @@ fn destination(outgoing: &Outgoing) -> &ShortStr {
 }
 
 /// The name of the error's variant.
-fn variant(error: &CallError) -> String {
-    let text = format!("{error:?}");
-    let name = text.split(|character: char| !character.is_alphanumeric()).next();
-    name.unwrap_or_default().to_owned()
+fn variant(error: &CallError) -> &'static str {
+    match error {
+        CallError::Unroutable { .. } => "Unroutable",
+        CallError::Timeout { .. } => "Timeout",
+        CallError::Busy { .. } => "Busy",
+        CallError::Disconnected { .. } => "Disconnected",
+        CallError::Refused { .. } => "Refused",
+        CallError::ChannelClosed { .. } => "ChannelClosed",
+        CallError::BodyTooLarge { .. } => "BodyTooLarge",
+        CallError::InvalidRequest(_) => "InvalidRequest",
+        CallError::Fault(_) => "Fault",
+        CallError::UnreadableReply(_) => "UnreadableReply",
+        CallError::Closed { .. } => "Closed",
+    }
 }

@@ -335,7 +335,7 @@ async fn a_server_ends_in_time_while_its_replies_are_held_up() {
     patiently(broker.until(|broker| broker.stats().unacknowledged == 1)).await;
     slow.go.add_permits(1);
     let error = patiently(slow.server.shutdown()).await.unwrap_err();
-    assert_eq!(error, SessionError::HandlersAborted { handlers: 1 });
+    assert_eq!(error, SessionError::HandlersAborted { handlers: 1, replies: 0 });
     patiently(broker.until(|broker| broker.stats().unacknowledged == 0)).await;
     assert_eq!(broker.queue("slow").unwrap().ready, 1, "it is for another server");
 }

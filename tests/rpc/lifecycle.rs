@@ -77,7 +77,7 @@ async fn item_36_shutdown_is_bounded_and_the_request_is_redelivered() {
     });
     starts.recv().await.unwrap();
     let aborted = first.shutdown().await.unwrap_err();
-    assert_eq!(aborted, SessionError::HandlersAborted { handlers: 1 });
+    assert_eq!(aborted, SessionError::HandlersAborted { handlers: 1, replies: 0 });
 
     let second = server()
         .handle(Queue::new(&name).passive(), |request: Request| async move {

@@ -198,3 +198,10 @@ fn the_longest_pauses_there_are_do_no_harm() {
     assert!(link.lost(at(LATER), &refused()));
     assert!(link.poll_timeout(true).is_some());
 }
+
+#[test]
+fn a_pause_of_nothing_is_a_short_one() {
+    let hasty = Reconnect::default().first_pause(Duration::ZERO).max_pause(Duration::ZERO);
+    assert_eq!(hasty.pause(1, false), Duration::from_millis(1));
+    assert_eq!(Reconnect::default().first_pause(Duration::ZERO).pause(5, false).as_millis(), 16);
+}

@@ -66,7 +66,8 @@ fn a_lost_connection_fails_every_call_at_once() {
         assert_disconnected(&mut client, unsent, false, &cause);
         assert_disconnected(&mut client, opening, false, &cause);
         assert_session_is_over(&mut client, &cause);
-        assert_eq!(client.engine.stats(), Stats { calls: 3, failures: 3, ..Stats::default() });
+        let expected = Stats { calls: 3, failures: 3, disconnects: 1, ..Stats::default() };
+        assert_eq!(client.engine.stats(), expected);
     }
 }
 
@@ -115,7 +116,7 @@ fn calls_that_are_done_keep_their_result() {
     client.reply(&request, "reply");
     client.broker_closes_the_socket();
     client.gets(id, "reply");
-    let expected = Stats { calls: 1, replies: 1, ..Stats::default() };
+    let expected = Stats { calls: 1, replies: 1, disconnects: 1, ..Stats::default() };
     assert_eq!(client.engine.stats(), expected);
 }
 

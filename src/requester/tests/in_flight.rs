@@ -92,3 +92,16 @@ fn none_at_all_is_one() {
     client.reply(&request, "reply");
     client.gets(id, "reply");
 }
+
+/// Else who drops a call and makes another, again and again, would starve all others.
+#[test]
+fn a_new_call_does_not_overtake_those_that_wait() {
+    let mut client = limited(1, false);
+    let dropped = client.request(to("dropped"), TIMEOUT);
+    client.published(SHARED);
+    client.request(to("first"), TIMEOUT);
+    client.cancel(dropped);
+    client.request(to("second"), TIMEOUT);
+    assert_eq!(client.published(SHARED).method.routing_key, "first");
+    client.engine_is_silent();
+}

@@ -158,22 +158,23 @@ fn a_channel_still_being_closed_is_not_used_again() {
 }
 
 #[test]
-fn without_a_free_channel_it_fails_alone() {
+fn without_a_free_channel_it_waits_alone() {
     let mut client = Client::connected_to(Broker { channel_max: 2, ..RABBITMQ });
     client.subscribe(SHARED, "shared");
     let (shared, shared_request) = client.call("queue");
     let (first, request) = client.call_apart("queue", 2);
     let second = client.request(apart("queue"), TIMEOUT);
-    let error = client.fails(second);
-    assert_eq!(error.outcome(), Outcome::NotExecuted);
-    assert_eq!(
-        error.to_string(),
-        "the request cannot be sent: all 2 channels of the connection are in use"
-    );
+    client.is_pending(second);
+    client.engine_is_silent();
     client.delivers(2, "own", &answering(&request), "first");
     client.gets(first, "first");
     client.client_closes_channel(2);
     client.reply(&shared_request, "shared");
     client.gets(shared, "shared");
+    client.subscribe(2, "own");
+    client.published(2);
+    client.delivers(2, "own", &BasicProperties::default(), "second");
+    client.gets(second, "second");
+    client.client_closes_channel(2);
     client.nothing_is_left();
 }

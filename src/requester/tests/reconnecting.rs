@@ -362,3 +362,34 @@ fn after_five_times_it_is_left_at_that() {
     client.is_disconnected(id, true);
     assert_eq!(client.engine.stats().retries, 5);
 }
+
+// ---------------------------------------------------------------------- at a bad moment
+
+/// It may come in the same read as the end of the connection.
+#[test]
+fn an_alarm_of_the_last_connection_is_none_of_the_next() {
+    let mut client = default();
+    let blocked = connection::Blocked { reason: short("low on memory") };
+    client.broker_sends_at_once([on(SHARED, basic::QosOk {}), on(0, blocked)]);
+    client.discard_sent();
+    client.broker_sends(on(0, connection::CloseOk {}));
+    client.comes_back();
+    assert_eq!(client.engine.connection_state(), ConnectionState::Connected);
+    client.call("queue");
+}
+
+#[test]
+fn a_broker_that_is_silent_about_a_new_channel_is_left() {
+    let mut client = default();
+    client.closes_channel(SHARED, ReplyCode::INTERNAL_ERROR, "INTERNAL_ERROR");
+    client.engine_sends(on(SHARED, channel::Open {}));
+    let waits = client.request(to("waits"), seconds(120));
+    client.advance(seconds(10) - Duration::from_nanos(1));
+    assert!(!client.engine.is_disconnected());
+    client.advance(Duration::from_nanos(1));
+    assert!(client.engine.is_disconnected());
+    client.comes_back();
+    let request = client.published(SHARED);
+    client.reply(&request, "reply");
+    client.gets(waits, "reply");
+}

@@ -191,3 +191,60 @@ fn it_waits_for_the_end_of_an_alarm_like_others() {
     client.delivers(2, "lent", &answering(&request), "reply");
     client.gets(id, "reply");
 }
+
+#[test]
+fn calls_wait_for_a_channel_where_none_is_free() {
+    let mut client = Client::ready_at(Broker { channel_max: 2, ..RABBITMQ });
+    let first = client.request(through("x"), TIMEOUT);
+    client.subscribe(2, "lent");
+    let first_request = client.published(2);
+    let second = client.request(through("x"), TIMEOUT);
+    let own = client.request(apart("own"), TIMEOUT);
+    let (beside, request) = client.call("queue");
+    client.reply(&request, "held up by nobody");
+    client.gets(beside, "held up by nobody");
+    client.delivers(2, "lent", &answering(&first_request), "first");
+    client.gets(first, "first");
+    let second_request = client.published(2);
+    client.engine_is_silent();
+    client.closes_channel(2, ReplyCode::INTERNAL_ERROR, "INTERNAL_ERROR");
+    assert!(matches!(client.fails(second), CallError::ChannelClosed { written: true, .. }));
+    drop(second_request);
+    client.subscribe(2, "own");
+    client.published(2);
+    client.delivers(2, "own", &BasicProperties::default(), "own");
+    client.client_closes_channel(2);
+    client.gets(own, "own");
+    client.nothing_is_left();
+}
+
+#[test]
+fn with_a_single_channel_it_is_the_only_way() {
+    let mut client = Client::ready_at(Broker { channel_max: 1, ..RABBITMQ });
+    client.request(through("x"), TIMEOUT);
+    assert_eq!(client.published(SHARED).method.exchange, "x");
+}
+
+#[test]
+fn a_call_whose_channel_goes_before_its_request_gets_another() {
+    let mut client = Client::ready();
+    let id = client.request(through("x"), TIMEOUT);
+    client.subscribe(2, "lent");
+    let request = client.published(2);
+    client.delivers(2, "lent", &answering(&request), "reply");
+    client.gets(id, "reply");
+    client.blocks();
+    client.broker_sends(on(0, connection::Unblocked {}));
+    // It is lent while nothing may be sent, and closed meanwhile.
+    client.broker_sends(on(2, channel::Flow { active: false }));
+    client.engine_sends(on(2, channel::FlowOk { active: false }));
+    let id = client.request(through("x"), TIMEOUT);
+    client.engine_is_silent();
+    client.closes_channel(2, ReplyCode::INTERNAL_ERROR, "INTERNAL_ERROR");
+    client.is_pending(id);
+    client.subscribe(2, "another");
+    let request = client.published(2);
+    client.delivers(2, "another", &answering(&request), "reply");
+    client.gets(id, "reply");
+    client.nothing_is_left();
+}

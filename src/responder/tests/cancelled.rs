@@ -141,3 +141,22 @@ fn requests_of_an_earlier_consumer_do_not_count_against_the_prefetch() {
     server.answer(third, reply("of this one"));
     server.engine_replies(1, 3);
 }
+
+/// A broker that cancels and delivers in turn.
+#[test]
+fn requests_that_wait_are_bounded_through_cancels() {
+    let options = QueueOptions { prefetch: 1, ..queue("1") };
+    let mut server = Server::serving_from(RABBITMQ, core::slice::from_ref(&options));
+    let _running = server.asked(1, 1);
+    for (delivery_tag, rest) in [(2, 250), (3, 500)] {
+        server.broker_cancels(1);
+        server.engine_begins_again(1, Duration::from_millis(rest), &options);
+        server.broker_confirms(1);
+        server.delivers(1, delivery_tag, &asking(), "request");
+    }
+    server.broker_cancels(1);
+    server.engine_begins_again(1, seconds(1), &options);
+    server.broker_confirms(1);
+    server.delivers(1, 4, &asking(), "one too many");
+    assert!(matches!(server.method(0), Method::ConnectionClose(_)));
+}
