@@ -50,6 +50,9 @@ impl<'a> RequestBuilder<'a> {
     }
 
     /// The payload, any octets. None unless set.
+    ///
+    /// A body made by [`Bytes::from_owner`] drops its owner inside the client, which that must not use
+    /// then.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.outgoing.body = body.into();
         self

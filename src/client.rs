@@ -22,8 +22,16 @@ pub use self::builder::ClientBuilder;
 
 /// A client: sends requests to queues and waits for the replies.
 ///
-/// It is cheap to clone, and all clones share one connection, one channel and one consumer of
-/// replies. Any number of calls may be under way at the same time.
+/// It is cheap to clone, and all clones share one connection, with one channel and one consumer of
+/// replies for ordinary calls. Any number of calls may be under way at the same time.
+///
+/// What the broker may refuse, by closing the channel, travels on a channel that is lent to it alone: a
+/// request to a named exchange, with a user-id, or with a larger body than the broker was seen to take,
+/// beyond 128 KiB. So a refusal costs the call that it is about
+/// ([`CallError::Refused`]) and no other.
+///
+/// When the connection is lost, the client makes another ([`ClientBuilder::reconnect`]). Calls that were
+/// sent fail with [`CallError::Disconnected`]; those that wait, and new ones, go on the next.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {

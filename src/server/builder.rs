@@ -91,7 +91,9 @@ impl ServerBuilder {
     /// A broker with an alarm on stops reading a connection that publishes. On a single connection that
     /// holds up acknowledgements, and even the end of the server, until the alarm is over; with a
     /// second one only the replies wait. A request counts as running until its reply is written, and is
-    /// acknowledged then.
+    /// acknowledged then. Where the broker refuses a reply, such as one that is larger than it takes,
+    /// those that were written right behind it are lost with its channel.
+    /// [`connection_state`](Server::connection_state) is that of the connection that consumes.
     pub fn separate_reply_connection(mut self) -> Self {
         self.has_reply_connection = true;
         self
