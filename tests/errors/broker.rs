@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use leveret::connection::ConnectionError;
 use leveret::uri::Uri;
-use leveret::{CallError, Client, ConnectError, Outcome, Queue, Request, Server, SessionError};
-use leveret_codec::{FieldTable, FieldValue, ReplyCode, queue as queue_method};
+use leveret::{
+    BasicProperties, CallError, Client, ConnectError, Outcome, Queue, Request, Server, SessionError,
+};
+use leveret_codec::{FieldTable, FieldValue, ReplyCode, ShortStr, queue as queue_method};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use super::seen::{failure, text, within};
 use crate::fake::PASSWORD;
@@ -96,6 +99,61 @@ async fn the_exchange_does_not_exist() {
     assert_eq!(error, CallError::Refused { code, text });
 
     assert_eq!(client.call(&name, "next").await.unwrap().body, "next");
+    end(client, server).await;
+}
+
+/// The broker answers both by closing the channel. Calls that are under way beside them do not notice.
+#[tokio::test]
+async fn a_request_that_is_refused_costs_no_other_call_anything() {
+    const CALLS: u64 = 20;
+    let _broker = Broker::shared().await;
+    let (name, queue) = queue("beside");
+    let (go, wait) = watch::channel(false);
+    let server = server()
+        .handle(queue, move |request: Request| {
+            let mut wait = wait.clone();
+            async move {
+                wait.wait_for(|go| *go).await?;
+                Ok(request.into_body())
+            }
+        })
+        .start()
+        .await
+        .unwrap();
+    let client = client().await;
+    let mut calls = JoinSet::new();
+    for number in 0..CALLS {
+        let (client, name) = (client.clone(), name.clone());
+        calls.spawn(async move { client.call(name, number.to_string()).await });
+    }
+    within(BOUND, async {
+        while server.stats().requests < CALLS {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+
+    let exchange = unique("exchange").to_string();
+    let somebody_else = || BasicProperties {
+        user_id: Some(ShortStr::from_static("somebody else")),
+        ..BasicProperties::default()
+    };
+    for _ in 0..3 {
+        let error = client.request(&name).exchange(&exchange).send().await.unwrap_err();
+        let CallError::Refused { code: ReplyCode::NOT_FOUND, .. } = error else {
+            panic!("{error:?}")
+        };
+        let error = client.request(&name).properties(somebody_else()).send().await.unwrap_err();
+        let CallError::Refused { code: ReplyCode::PRECONDITION_FAILED, .. } = error else {
+            panic!("{error:?}")
+        };
+        assert_eq!(error.outcome(), Outcome::NotExecuted);
+    }
+    go.send(true).unwrap();
+    while let Some(reply) = calls.join_next().await {
+        assert!(reply.unwrap().is_ok());
+    }
+    assert_eq!((client.stats().disconnects, server.stats().requests), (0, CALLS));
     end(client, server).await;
 }
 
