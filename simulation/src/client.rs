@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use leveret::connection::Config;
 use leveret::requester::{Outgoing, Requester};
-use leveret::{BasicProperties, CallError, Engine, Reconnect, Reconnecting, Reply};
+use leveret::{BasicProperties, CallError, Engine, Instant, Reconnect, Reconnecting, Reply};
 use leveret_codec::ShortStr;
 
 use crate::agenda::{Actor, Attempt, Event, Process};
@@ -33,6 +33,8 @@ pub struct Client {
     has_lost_channel: bool,
     /// Its user has closed it, or is about to.
     is_closing: bool,
+    /// Since when calls wait, and nothing is in their way.
+    waits_since: Option<Instant>,
 }
 
 /// The limits of a process, and how it connects.
@@ -66,6 +68,7 @@ impl Client {
             open: Vec::new(),
             has_lost_channel: false,
             is_closing: false,
+            waits_since: None,
         }
     }
 
@@ -316,6 +319,20 @@ impl Client {
         let unsent = driver.most_unsent;
         stage.check(under_way <= limit, || format!("{under_way} calls are under way"));
         stage.check(unsent <= MAX_UNSENT + largest, || format!("{unsent} octets wait to be sent"));
+        let is_free = stage.is_over
+            && stats.waiting > 0
+            && under_way < limit
+            && driver.is_connected()
+            && driver.engine.blocked().is_none();
+        let since = *self.waits_since.get_or_insert(stage.now);
+        if !is_free {
+            self.waits_since = None;
+        }
+        // For a channel of their own, some wait a little.
+        let patience = Duration::from_secs(1).saturating_add(stage.network.slowest() * 10);
+        stage.check(stage.now.since(since) <= patience, || {
+            format!("{} calls of {} wait for nothing", stats.waiting, self.process)
+        });
         if driver.engine.is_finished() {
             self.check_end(stage);
         }
@@ -342,6 +359,7 @@ impl Client {
             }
         }
         self.is_closing = false;
+        self.waits_since = None;
         self.has_lost_channel = false;
         if !stage.is_ending {
             self.begin_later(stage);

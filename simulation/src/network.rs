@@ -117,6 +117,11 @@ impl Network {
         Self { plan, lines: Vec::new() }
     }
 
+    /// How long an octet is under way at most.
+    pub fn slowest(&self) -> Duration {
+        *self.plan.latency.end()
+    }
+
     /// How long the next octet is under way.
     pub fn latency(&self, random: &mut Random) -> Duration {
         random.time(self.plan.latency.clone())
@@ -289,7 +294,7 @@ impl Network {
 
     /// Ends all stalls, and lets all hear that their lines are broken.
     pub fn calm_down(&mut self, now: Instant, random: &mut Random, agenda: &mut Agenda) {
-        let latest = now.after(*self.plan.latency.end());
+        let latest = now.after(self.slowest());
         self.plan.window = 0x10_0000;
         for index in 0..self.lines.len() {
             let line = LineId(index);

@@ -225,6 +225,18 @@ impl Plan {
                 self.steps.push((at, Step::Call(call)));
             }
         }
+        if random.chance(4) {
+            self.make_flood(random);
+        }
+    }
+
+    /// More at once than a socket takes.
+    fn make_flood(&mut self, random: &mut Random) {
+        let at = random.time(Duration::ZERO..=self.calm_at);
+        let call = CallPlan { size: 0x2_7000, own_channel: false, ..self.call(random) };
+        for _ in 0..random.within(8..=16) {
+            self.steps.push((at, Step::Call(call.clone())));
+        }
     }
 
     fn call(&self, random: &mut Random) -> CallPlan {

@@ -1,6 +1,7 @@
 //! [`Server`]: the programs that serve, one after the other.
 
 use std::collections::BTreeMap;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -33,6 +34,8 @@ pub struct Server {
     /// Octets of the replies that handlers at work may still give.
     octets_to_come: usize,
     is_shutting_down: bool,
+    /// Its handlers were not waited for.
+    is_cut_short: bool,
     /// Programs that have ended, whose handlers run on.
     retired: Vec<Retired>,
 }
@@ -77,6 +80,7 @@ impl Server {
             held: Vec::new(),
             octets_to_come: 0,
             is_shutting_down: false,
+            is_cut_short: false,
             retired: Vec::new(),
         }
     }
@@ -273,6 +277,7 @@ impl Server {
             stage.network.trouble(line);
         }
         self.is_shutting_down = true;
+        self.is_cut_short = true;
         driver.engine.close(stage.now);
         driver.wake();
         // What runs is aborted, and never answered.
@@ -297,6 +302,7 @@ impl Server {
         self.held.clear();
         self.octets_to_come = 0;
         self.is_shutting_down = false;
+        self.is_cut_short = false;
     }
 
     // ------------------------------------------------------------------ turns
@@ -329,6 +335,11 @@ impl Server {
             format!("{process} has ended, and its timers go on")
         });
         let running = core::mem::take(&mut self.running);
+        let stats = driver.engine.stats();
+        let was_in_order = result == Poll::Ready(Ok(())) && !self.is_cut_short;
+        stage.check(!was_in_order || (running.is_empty() && stats.unsent == 0), || {
+            format!("{process} has ended in good order, and owes replies: {stats:?}")
+        });
         if !running.is_empty() {
             self.retired.push(Retired { driver, running });
         }

@@ -142,7 +142,7 @@ impl World {
 
     /// Everybody is connected again in short time, and then all calls end.
     fn recover(&mut self, report: &mut Report) {
-        let slowest = *self.stage.plan.network.latency.end();
+        let slowest = self.stage.network.slowest();
         let limit = self.stage.now.after(RECOVERY).after(slowest * 40);
         // What the others are still to hear of is on its way.
         self.play(self.stage.now.after(slowest * 2), report);

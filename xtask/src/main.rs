@@ -12,6 +12,7 @@ mod peers;
 mod process;
 mod python;
 mod rabbitmq;
+mod simulate;
 mod soak;
 mod summary;
 mod table;
@@ -64,6 +65,9 @@ enum Command {
     /// Make millions of calls, drop some and cut connections: memory stays flat, and nothing is left
     Soak(soak::Options),
 
+    /// Simulate clients, servers and a broker in virtual time, each run from one seed
+    Simulate(simulate::Options),
+
     /// Record what a program and RabbitMQ say to each other into codec/tests/captures
     Capture(capture::Options),
 }
@@ -76,6 +80,7 @@ fn main() -> ExitCode {
         Command::Rabbitmq { arguments } => rabbitmq::pass_on(&arguments),
         Command::Fuzz(options) => fuzz::run(&options),
         Command::Soak(options) => soak::run(&options),
+        Command::Simulate(options) => simulate::run(&options),
         Command::Capture(options) => capture::run(&options),
     });
     match outcome {
