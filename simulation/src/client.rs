@@ -193,7 +193,7 @@ impl Client {
                 self.end(stage, number, &Err(error));
             }
         }
-        self.run(stage);
+        self.run_soon(stage);
     }
 
     /// The future of a call is polled.
@@ -253,7 +253,7 @@ impl Client {
         drop(driver.engine.take_discarded());
         self.open.retain(|open| *open != number);
         stage.tell(|| format!("call {number} is dropped"));
-        self.run(stage);
+        self.run_soon(stage);
     }
 
     /// The deadline of a call: it has ended, and its future was woken.
@@ -273,7 +273,7 @@ impl Client {
             stage.tell(|| format!("{} is closed", self.process));
             driver.engine.close(stage.now);
         }
-        self.run(stage);
+        self.run_soon(stage);
     }
 
     /// It takes no more calls, and closes when all have ended.
@@ -283,7 +283,7 @@ impl Client {
             stage.tell(|| format!("{} drains", self.process));
             driver.engine.drain(stage.now);
         }
-        self.run(stage);
+        self.run_soon(stage);
     }
 
     /// The task that drives it ends.
@@ -302,15 +302,31 @@ impl Client {
 
     // ------------------------------------------------------------------ turns
 
-    /// Everything that can be done now.
-    pub fn run(&mut self, stage: &mut Stage) {
-        let Some(driver) = &mut self.driver else { return };
-        driver.run(stage, &mut Vec::new());
+    /// The driver is woken, and may have to wait for its turn. Whom the engine wants woken is at once.
+    fn run_soon(&mut self, stage: &mut Stage) {
+        if !stage.is_late(self.process) {
+            return self.run(stage);
+        }
+        if let Some(driver) = &mut self.driver {
+            driver.wake();
+        }
+        self.ask_all(stage);
+    }
+
+    /// The futures that were woken are polled.
+    fn ask_all(&mut self, stage: &mut Stage) {
         for number in self.open.clone() {
             if stage.ledger.call(number).bell.has_rung() {
                 self.ask(stage, number);
             }
         }
+    }
+
+    /// Everything that can be done now.
+    pub fn run(&mut self, stage: &mut Stage) {
+        let Some(driver) = &mut self.driver else { return };
+        driver.run(stage, &mut Vec::new());
+        self.ask_all(stage);
         let Some(driver) = &self.driver else { return };
         let plan = &stage.plan.clients[self.index()];
         let stats = driver.engine.stats();

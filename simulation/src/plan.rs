@@ -278,7 +278,11 @@ impl Plan {
             _ => (0..KINDS).collect(),
         };
         for _ in 0..random.within(1..=10) {
-            let at = random.time(Duration::ZERO..=self.calm_at);
+            // Some of it comes at the very moment of something else.
+            let at = match random.chance(30) {
+                true => self.steps[random.below(self.steps.len())].0,
+                false => random.time(Duration::ZERO..=self.calm_at),
+            };
             let kind = random.one_of(&kinds);
             let step = self.trouble(kind, random);
             self.steps.push((at, step));

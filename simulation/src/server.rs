@@ -235,7 +235,10 @@ impl Server {
                 let disconnects = after.disconnects;
                 self.held.push(Held { correlation_id, sent_before, disconnects });
             }
-            return self.run(stage);
+            if !stage.is_late(process) {
+                self.run(stage);
+            }
+            return;
         }
         let mut retired = self.retired.iter_mut();
         let Some(retired) = retired.find(|retired| retired.driver.process == process) else {

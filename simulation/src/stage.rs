@@ -1,11 +1,12 @@
 //! [`Stage`]: what everybody in a run has in common.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use leveret::Instant;
 
-use crate::agenda::{Agenda, Process};
+use crate::agenda::{Agenda, Event, Process};
 use crate::ledger::Ledger;
 use crate::network::{LineId, Network, Side};
 use crate::plan::{Plan, Target};
@@ -69,6 +70,17 @@ impl Stage {
             Target::Queue(queue) => self.absent_at[queue] >= since,
             _ => false,
         }
+    }
+
+    /// Whether the driver of a process comes to it only later, because others have their turn. If so,
+    /// that is planned.
+    pub fn is_late(&mut self, process: Process) -> bool {
+        let is_late = self.random.chance(25);
+        if is_late {
+            let lag = self.random.time(Duration::ZERO..=Duration::from_micros(500));
+            self.agenda.at(self.now.after(lag), Event::Timer(process));
+        }
+        is_late
     }
 
     /// Takes from the front of `octets` what the line has room for.
