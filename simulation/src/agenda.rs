@@ -102,7 +102,7 @@ impl Agenda {
     }
 
     /// The next thing to happen, and when.
-    pub fn next(&mut self) -> Option<(Instant, Event)> {
+    pub fn pop(&mut self) -> Option<(Instant, Event)> {
         self.heap.pop().map(|Reverse((time, _, event))| (time, event))
     }
 

@@ -69,7 +69,7 @@ fn run_all(from: u64, seeds: u64) -> ExitCode {
                         failed.lock().expect("nobody panics here").push_back((seed, violation));
                         next.store(u64::MAX >> 1, Ordering::Relaxed);
                     }
-                    if done % 10_000 == 0 {
+                    if done.is_multiple_of(10_000) {
                         eprintln!("{done} seeds");
                     }
                 }

@@ -66,10 +66,8 @@ impl Wire {
                             heard.violation.or(self.acknowledge(line, *channel, *delivery_tag));
                     }
                     Method::BasicReject(basic::Reject { delivery_tag, .. }) => {
-                        if self.deliveries.remove(&(line, *channel, *delivery_tag)).is_none() {
-                            let text = format!("rejects delivery {delivery_tag} that it has not");
-                            heard.violation.get_or_insert(text);
-                        }
+                        heard.violation =
+                            heard.violation.or(self.reject(line, *channel, *delivery_tag));
                     }
                     _ => {}
                 },
@@ -151,6 +149,11 @@ impl Wire {
         let Delivery { correlation_id, redelivered } = delivery;
         let is_replied = redelivered || self.replies.contains(&(line, correlation_id.clone()));
         (!is_replied).then(|| format!("acknowledges {correlation_id} before it has replied"))
+    }
+
+    fn reject(&mut self, line: LineId, channel: u16, delivery_tag: u64) -> Option<String> {
+        let rejected = self.deliveries.remove(&(line, channel, delivery_tag));
+        rejected.is_none().then(|| format!("rejects delivery {delivery_tag} that it has not"))
     }
 
     /// How often a server has sent a reply with this correlation-id.

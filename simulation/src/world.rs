@@ -1,15 +1,18 @@
 //! [`World`]: clients, servers, the broker and the network between them, in virtual time.
 
+mod events;
+mod steps;
+
 use std::time::Duration;
 
 use leveret::Instant;
 
-use crate::agenda::{Actor, Agenda, Attempt, Event, Process};
+use crate::agenda::{Actor, Agenda, Event};
 use crate::broker::{Broker, UNSERVED};
 use crate::client::{Client, check_rest};
 use crate::ledger::Ledger;
-use crate::network::{LineId, Network, Side};
-use crate::plan::{CallPlan, Plan, QueuePlan, Step, Target};
+use crate::network::Network;
+use crate::plan::{CallPlan, Plan, QueuePlan, Target};
 use crate::random::Random;
 use crate::server::Server;
 use crate::stage::Stage;
@@ -101,7 +104,7 @@ impl World {
     fn play(&mut self, until: Instant, report: &mut Report) {
         while !self.is_violated()
             && self.stage.agenda.next_time().is_some_and(|time| time <= until)
-            && let Some((time, event)) = self.stage.agenda.next()
+            && let Some((time, event)) = self.stage.agenda.pop()
         {
             self.stage.now = time;
             self.happen(event);
@@ -264,224 +267,6 @@ impl World {
         let ready = self.broker.node().and_then(|node| node.queue_stats(&UNSERVED));
         let unacknowledged = ready.unwrap_or_default().unacknowledged;
         self.stage.check(unacknowledged == 0, || "somebody has what nobody serves".into());
-    }
-
-    // ------------------------------------------------------------------ events
-
-    fn happen(&mut self, event: Event) {
-        match event {
-            Event::Step(index) => {
-                let (_, step) = self.stage.plan.steps[index].clone();
-                self.step(step);
-            }
-            Event::Arrival(_, Side::Broker) | Event::Room(_, Side::Broker) | Event::BrokerTimer => {
-                self.broker.run(&mut self.stage);
-            }
-            Event::Arrival(line, Side::Engine) => {
-                self.turn(self.stage.network.owner(line));
-            }
-            Event::Room(line, Side::Engine) => match self.stage.farewells.contains_key(&line) {
-                true => self.stage.bid_farewell(line),
-                false => self.turn(self.stage.network.owner(line)),
-            },
-            Event::Timer(process) => self.turn(process),
-            Event::Knock(attempt) => self.knock(attempt),
-            Event::Reached(attempt, line) => self.reached(attempt, line),
-            Event::Unreachable(attempt, in_vain) => {
-                let reason = if in_vain { "no answer in time" } else { "connection refused" };
-                let stage = &mut self.stage;
-                match attempt.process.actor {
-                    Actor::Client(index) => {
-                        self.clients[index].unreachable(stage, attempt, reason);
-                    }
-                    Actor::Server(index) => {
-                        self.servers[index].unreachable(stage, attempt, reason);
-                    }
-                }
-            }
-            Event::Begin(actor) => self.begin(actor),
-            Event::GiveUp(process) => match process.actor {
-                Actor::Client(index) if self.clients[index].process == process => {
-                    self.clients[index].give_up(&mut self.stage);
-                }
-                Actor::Server(index) if self.servers[index].process == process => {
-                    self.servers[index].give_up(&mut self.stage);
-                }
-                _ => {}
-            },
-            Event::ShutdownOver(process) => {
-                if let Actor::Server(index) = process.actor
-                    && self.servers[index].process == process
-                {
-                    self.servers[index].close(&mut self.stage);
-                }
-            }
-            Event::HandlerDone(process, number) => {
-                if let Actor::Server(index) = process.actor {
-                    self.servers[index].handler_done(&mut self.stage, process, number);
-                }
-            }
-            Event::Dropped(number) => {
-                self.of_call(number).drop_call_of(number);
-            }
-            Event::Due(number) => self.of_call(number).check_due_of(number),
-            Event::FarewellOver(line) => self.stage.end_farewell(line),
-            Event::PowerOn => {
-                self.stage.tell(|| "the broker is back".into());
-                self.broker.power_on(&self.stage);
-            }
-            Event::PowerOff => {
-                if !self.stage.is_over {
-                    self.stage.tell(|| "the broker goes".into());
-                    self.broker.power_off(&mut self.stage);
-                }
-            }
-            Event::AlarmOver => self.broker.clear_alarm(&mut self.stage),
-        }
-    }
-
-    fn of_call(&mut self, number: u32) -> OfCall<'_> {
-        let actor = self.stage.ledger.call(number).process.actor;
-        let (Actor::Client(index) | Actor::Server(index)) = actor;
-        OfCall { client: &mut self.clients[index], stage: &mut self.stage }
-    }
-
-    /// Everything that a process can do now.
-    fn turn(&mut self, process: Process) {
-        match process.actor {
-            Actor::Client(index) if self.clients[index].process == process => {
-                self.clients[index].run(&mut self.stage);
-            }
-            Actor::Server(index) if self.servers[index].process == process => {
-                self.servers[index].run(&mut self.stage);
-            }
-            _ => {}
-        }
-    }
-
-    fn begin(&mut self, actor: Actor) {
-        if self.stage.is_ending {
-            return;
-        }
-        match actor {
-            Actor::Client(index) => self.clients[index].begin(&mut self.stage),
-            Actor::Server(index) => self.servers[index].begin(&mut self.stage),
-        }
-    }
-
-    /// Somebody comes to where the broker should be.
-    fn knock(&mut self, attempt: Attempt) {
-        let latency = self.stage.network.latency(&mut self.stage.random);
-        let then = self.stage.now.after(latency);
-        if attempt.address != self.stage.plan.live_address || !self.broker.is_up() {
-            return self.stage.agenda.at(then, Event::Unreachable(attempt, false));
-        }
-        let line = self.stage.network.open(attempt.process);
-        self.broker.accept(&mut self.stage, line);
-        self.stage.agenda.at(then, Event::Reached(attempt, line));
-    }
-
-    fn reached(&mut self, attempt: Attempt, line: LineId) {
-        let stage = &mut self.stage;
-        let is_wanted = match attempt.process.actor {
-            Actor::Client(index) => self.clients[index].reached(stage, attempt, line),
-            Actor::Server(index) => self.servers[index].reached(stage, attempt, line),
-        };
-        if !is_wanted {
-            self.stage.close(line, Side::Engine);
-        }
-    }
-
-    // ------------------------------------------------------------------ steps
-
-    fn step(&mut self, step: Step) {
-        let stage = &mut self.stage;
-        if !matches!(step, Step::Call(_)) {
-            stage.tell(|| format!("{step:?}"));
-        }
-        match step {
-            Step::Call(plan) => self.clients[plan.client].call(stage, plan),
-            Step::Cut(whom, how) => {
-                if let Some(line) = self.a_line(whom) {
-                    let stage = &mut self.stage;
-                    stage.network.cut(stage.now, line, how, &mut stage.random, &mut stage.agenda);
-                }
-            }
-            Step::Stall(whom, side, time) => {
-                if let Some(line) = self.a_line(whom) {
-                    let stage = &mut self.stage;
-                    let until = stage.now.after(time);
-                    stage.network.stall((line, side), until, &mut stage.agenda);
-                }
-            }
-            Step::Restart(in_order, time) => {
-                let mut off = stage.now;
-                if in_order {
-                    self.broker.power_off_in_order(stage);
-                    off = off.after(stage.random.milliseconds(0..=100));
-                }
-                stage.agenda.at(off, Event::PowerOff);
-                stage.agenda.at(off.after(time), Event::PowerOn);
-            }
-            Step::Alarm(time) => {
-                self.broker.set_alarm(stage);
-                stage.agenda.at(stage.now.after(time), Event::AlarmOver);
-            }
-            Step::CancelConsumers(queue) => {
-                let name = stage.plan.queues[queue].name.clone();
-                self.broker.cancel_consumers(stage, &name);
-            }
-            Step::DeleteQueue(queue) => {
-                let name = stage.plan.queues[queue].name.clone();
-                self.broker.delete_queue(stage, &name);
-            }
-            Step::CloseConnection(whom) => {
-                if let Some(line) = self.a_line(whom) {
-                    self.broker.close_connection(&mut self.stage, line);
-                }
-            }
-            Step::CloseChannel(whom, number) => self.close_channel(whom, number),
-            Step::CloseClient(client) => self.clients[client].close(stage),
-            Step::DrainClient(client) => self.clients[client].drain(stage),
-            Step::AbortClient(client) => self.clients[client].abort(stage),
-            Step::ShutDown(server) => self.servers[server].shut_down(stage),
-            Step::CloseServer(server) => self.servers[server].close(stage),
-            Step::KillServer(server) => self.servers[server].kill(stage),
-        }
-    }
-
-    fn close_channel(&mut self, whom: usize, number: u16) {
-        let Some(line) = self.a_line(whom) else { return };
-        if self.broker.close_channel(&mut self.stage, line, number) {
-            let process = self.stage.network.owner(line);
-            if let Actor::Client(index) = process.actor
-                && self.clients[index].process == process
-            {
-                self.clients[index].lose_channel();
-            }
-        }
-    }
-
-    /// One of the lines to the broker.
-    fn a_line(&self, whom: usize) -> Option<LineId> {
-        let lines = self.broker.lines();
-        (!lines.is_empty()).then(|| lines[whom % lines.len()])
-    }
-}
-
-/// A call's client, and the stage.
-struct OfCall<'a> {
-    client: &'a mut Client,
-    stage: &'a mut Stage,
-}
-
-impl OfCall<'_> {
-    fn drop_call_of(self, number: u32) {
-        self.client.drop_call(self.stage, number);
-    }
-
-    fn check_due_of(self, number: u32) {
-        self.client.check_due(self.stage, number);
     }
 }
 
