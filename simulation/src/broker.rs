@@ -139,8 +139,14 @@ impl Broker {
         self.run(stage);
     }
 
+    /// A server gives up the channel of a consumer that it loses, and with it what it was delivered.
+    fn trouble_all(&self, stage: &mut Stage) {
+        self.ports.keys().for_each(|line| stage.network.trouble(*line));
+    }
+
     /// The queue loses its consumers.
     pub fn cancel_consumers(&mut self, stage: &mut Stage, queue: &ShortStr) {
+        self.trouble_all(stage);
         if let Some(node) = &mut self.node {
             node.cancel_consumers(queue, stage.now);
         }
@@ -149,6 +155,7 @@ impl Broker {
 
     /// The queue is deleted.
     pub fn delete_queue(&mut self, stage: &mut Stage, queue: &ShortStr) {
+        self.trouble_all(stage);
         if let Some(node) = &mut self.node {
             node.delete_queues(queue);
         }

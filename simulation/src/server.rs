@@ -102,6 +102,14 @@ impl Server {
         self.is_shutting_down
     }
 
+    /// Whether a queue was refused so often that it is left alone for a long time.
+    pub fn rests(&self) -> bool {
+        self.driver.as_ref().is_some_and(|driver| {
+            let stats = driver.engine.stats();
+            stats.channels_closed > 0 && stats.channels_closed + stats.cancelled_by_broker > 2
+        })
+    }
+
     // ------------------------------------------------------------------ the beginning
 
     /// A program is started, unless one is there.

@@ -151,7 +151,8 @@ impl World {
         self.play(self.stage.now.after(slowest * 2), report);
         let is_back = self.play_until(limit, report, |world| {
             let is_back = |client: &Client| client.is_closing() || client.is_connected();
-            let serves = |server: &Server| server.is_closing() || server.is_ready();
+            let serves =
+                |server: &Server| server.is_closing() || server.is_ready() || server.rests();
             world.clients.iter().all(is_back) && world.servers.iter().all(serves)
         });
         self.stage.check(is_back, || "not everybody is back in time".into());

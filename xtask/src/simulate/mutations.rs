@@ -123,7 +123,7 @@ const MUTATIONS: [Mutation; 20] = [
     Mutation {
         what: "a queue whose consumer was cancelled is left alone",
         file: "src/responder/events.rs",
-        text: "                queue.rest(now);\n",
+        text: "                queue.rest(now, &mut self.connection);\n",
         replacement: "                queue.state = State::Cancelled;\n",
     },
     Mutation {
