@@ -228,6 +228,8 @@ impl Client {
             && stats.waiting > 0
             && under_way < limit
             && driver.is_connected()
+            // Some may wait for one of these.
+            && driver.engine.connection().has_free_channel()
             && driver.engine.blocked().is_none();
         let since = *self.waits_since.get_or_insert(stage.now);
         if !is_free {

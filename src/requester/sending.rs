@@ -44,6 +44,10 @@ impl Requester {
             (true, None) => self.connection.open_channel(),
         };
         if matches!(channel, Err(Misuse::NoFreeChannel(_))) && !is_only {
+            // One that is kept for others makes room for it.
+            if let Some(idle) = self.side_channels.take_idle() {
+                self.abandon_channel(idle);
+            }
             return self.without_channel.push_back(id);
         }
         *phase = Phase::Opening(core::mem::take(outgoing));

@@ -52,6 +52,13 @@ impl SideChannels {
         !self.idle.is_empty()
     }
 
+    /// Gives up one that is lent to nobody.
+    pub(super) fn take_idle(&mut self) -> Option<u16> {
+        let channel = self.idle.pop()?;
+        self.channels.remove(&channel);
+        Some(channel)
+    }
+
     /// One that is there already.
     pub(super) fn lend(&mut self, call: CallId) -> Option<u16> {
         let channel = self.idle.pop()?;

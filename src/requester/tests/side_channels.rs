@@ -248,3 +248,21 @@ fn a_call_whose_channel_goes_before_its_request_gets_another() {
     client.gets(id, "reply");
     client.nothing_is_left();
 }
+
+#[test]
+fn a_channel_that_is_kept_makes_room_for_a_call_on_its_own() {
+    let mut client = Client::ready_at(Broker { channel_max: 2, ..RABBITMQ });
+    let id = client.request(through("x"), TIMEOUT);
+    client.subscribe(2, "lent");
+    let request = client.published(2);
+    client.delivers(2, "lent", &answering(&request), "reply");
+    client.gets(id, "reply");
+    let own = client.request(apart("own"), TIMEOUT);
+    client.client_closes_channel(2);
+    client.subscribe(2, "own");
+    client.published(2);
+    client.delivers(2, "own", &BasicProperties::default(), "own");
+    client.client_closes_channel(2);
+    client.gets(own, "own");
+    client.nothing_is_left();
+}
