@@ -33,8 +33,8 @@ const MUTATIONS: [Mutation; 20] = [
     Mutation {
         what: "deadlines rest while there is no connection",
         file: "src/requester/events.rs",
-        text: "of_link, self.deadlines.next()]",
-        replacement: "of_link, self.deadlines.next().filter(|_| !self.is_disconnected())]",
+        text: "chain([self.deadlines.next()])",
+        replacement: "chain([self.deadlines.next().filter(|_| !self.is_disconnected())])",
     },
     Mutation {
         what: "a request that waits behind others counts as never written",
@@ -123,8 +123,8 @@ const MUTATIONS: [Mutation; 20] = [
     Mutation {
         what: "a queue whose consumer was cancelled is left alone",
         file: "src/responder/events.rs",
-        text: "                queue.rest(now, &mut self.connection);\n",
-        replacement: "                queue.state = State::Cancelled;\n",
+        text: "                queue.rest(now, &mut self.connection, cause);\n            }\n            (",
+        replacement: "                queue.cause = Some(cause);\n            }\n            (",
     },
     Mutation {
         what: "a request runs that nobody waits for",
@@ -251,4 +251,18 @@ fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
         return Ok(());
     }
     fs::write(to, content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A change of the source that a mutation is about is to change the mutation.
+    #[test]
+    fn every_text_is_found_once() {
+        for Mutation { what, file, text, .. } in &MUTATIONS {
+            let source = fs::read_to_string(workspace().join(file)).unwrap();
+            assert_eq!(source.matches(text).count(), 1, "{what}: {text:?} in {file}");
+        }
+    }
 }
