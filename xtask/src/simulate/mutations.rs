@@ -17,7 +17,7 @@ struct Mutation {
     replacement: &'static str,
 }
 
-const MUTATIONS: [Mutation; 20] = [
+const MUTATIONS: [Mutation; 21] = [
     Mutation {
         what: "calls that wait are forgotten with the connection",
         file: "src/requester/events.rs",
@@ -33,8 +33,8 @@ const MUTATIONS: [Mutation; 20] = [
     Mutation {
         what: "deadlines rest while there is no connection",
         file: "src/requester/events.rs",
-        text: "chain([self.deadlines.next()])",
-        replacement: "chain([self.deadlines.next().filter(|_| !self.is_disconnected())])",
+        text: ".chain([self.deadlines.next()])",
+        replacement: ".chain([self.deadlines.next().filter(|_| !self.is_disconnected())])",
     },
     Mutation {
         what: "a request that waits behind others counts as never written",
@@ -59,6 +59,12 @@ const MUTATIONS: [Mutation; 20] = [
         file: "src/requester/resolving.rs",
         text: "let did_well = is_word_of_the_channel(&result);",
         replacement: "let did_well = is_word_of_the_channel(&result) || result.is_err();",
+    },
+    Mutation {
+        what: "a channel that nobody uses makes no room",
+        file: "src/requester/sending.rs",
+        text: "if let Some(idle) = self.side_channels.take_idle() {",
+        replacement: "if let Some(idle) = None::<u16> {",
     },
     Mutation {
         what: "what may have run is sent again where only the rest may be",
@@ -123,8 +129,8 @@ const MUTATIONS: [Mutation; 20] = [
     Mutation {
         what: "a queue whose consumer was cancelled is left alone",
         file: "src/responder/events.rs",
-        text: "                queue.rest(now, &mut self.connection, cause);\n            }\n            (",
-        replacement: "                queue.cause = Some(cause);\n            }\n            (",
+        text: "ConsumerCancelled { queue: queue.name() };\n                queue.rest(now, &mut self.connection, cause);\n",
+        replacement: "ConsumerCancelled { queue: queue.name() };\n                queue.state = State::Cancelled;\n                drop(cause);\n",
     },
     Mutation {
         what: "a request runs that nobody waits for",
