@@ -30,7 +30,7 @@ pub struct Stats {
     /// Calls that have not ended, at this moment.
     pub pending: usize,
     /// Those of them that wait to be sent: for a connection, for others to end
-    /// ([`max_in_flight`](crate::ClientBuilder::max_in_flight)), for the socket to take what came
+    /// (`max_in_flight`), for the socket to take what came
     /// before, or for the end of an alarm.
     pub waiting: usize,
 }
