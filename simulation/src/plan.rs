@@ -163,7 +163,7 @@ impl Plan {
         let mut plan = Self {
             version: random.one_of(&[Version::V3_10, Version::V4_0, Version::V4_3]),
             max_message_size: random.one_of(&[0x3_0000, 0x40_0000]),
-            channel_max: random.one_of(&[2047, 2047, 2047, 6]),
+            channel_max: random.one_of(&[2047, 2047, 6, 3]),
             frame_max: random.one_of(&[0x2000, 0x2_0000]),
             heartbeat: random.one_of(&[1, 3, 3, 10, 60, 60]),
             connect_timeout: random.milliseconds(1_000..=5_000),

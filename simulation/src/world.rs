@@ -37,6 +37,9 @@ const RECOVERY: Duration = Duration::from_secs(2);
 /// How long a call may take then.
 const PROMPT: Duration = Duration::from_secs(2);
 
+/// Octets of a request that the broker is not known to take, and takes.
+const LARGE: usize = 0x2_1000;
+
 /// More events than this are a run that never ends.
 const MAX_EVENTS: u64 = 2_000_000;
 
@@ -206,40 +209,44 @@ impl World {
         })
     }
 
-    /// Every client calls every queue, and gets its replies at once.
+    /// Every client calls every queue, in each of the ways that there are, and gets its replies at once.
     fn probe(&mut self, report: &mut Report) {
-        let first = self.stage.ledger.len() as u32;
-        for client in 0..self.clients.len() {
-            for queue in 0..self.stage.plan.queues.len() {
-                let plan = CallPlan {
-                    client,
-                    target: Target::Queue(queue),
-                    timeout: PROMPT,
-                    size: 10,
-                    reply_size: 10,
-                    retry: leveret::Retry::Never,
-                    own_channel: false,
-                    drop_after: None,
-                };
-                if !self.stage.plan.clients[client].fails_when_busy {
+        // On a channel that it is lent, on its own, on that which all share.
+        for (size, own_channel) in [(LARGE, false), (10, true), (10, false)] {
+            let first = self.stage.ledger.len() as u32;
+            for client in 0..self.clients.len() {
+                for queue in 0..self.stage.plan.queues.len() {
+                    let plan = CallPlan {
+                        client,
+                        target: Target::Queue(queue),
+                        timeout: PROMPT,
+                        size,
+                        reply_size: 10,
+                        retry: leveret::Retry::Never,
+                        own_channel,
+                        drop_after: None,
+                    };
                     self.clients[client].call(&mut self.stage, plan);
-                    continue;
+                    if self.stage.plan.clients[client].fails_when_busy {
+                        // One at a time.
+                        self.settle(report);
+                    }
                 }
-                // One at a time.
-                self.clients[client].call(&mut self.stage, plan);
-                let limit = self.stage.now.after(PROMPT);
-                self.play_until(limit, report, |world| world.stage.ledger.is_settled());
+            }
+            self.settle(report);
+            for number in first..self.stage.ledger.len() as u32 {
+                let end = self.stage.ledger.call(number).end;
+                let is_answered = end == Some(leveret::Outcome::Executed);
+                self.stage.check(is_answered, || {
+                    format!("call {number} was to succeed, now that nothing goes wrong: {end:?}")
+                });
             }
         }
+    }
+
+    fn settle(&mut self, report: &mut Report) {
         let limit = self.stage.now.after(PROMPT);
         self.play_until(limit, report, |world| world.stage.ledger.is_settled());
-        for number in first..self.stage.ledger.len() as u32 {
-            let end = self.stage.ledger.call(number).end;
-            let is_answered = end == Some(leveret::Outcome::Executed);
-            self.stage.check(is_answered, || {
-                format!("call {number} was to succeed, now that nothing goes wrong: {end:?}")
-            });
-        }
     }
 
     /// Everybody goes, and nothing is left.
