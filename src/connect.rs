@@ -89,8 +89,10 @@ impl Options {
                 Err(error) => errors.push(error),
             }
         }
-        Err(if errors.len() > 1 { None } else { errors.pop() }
-            .unwrap_or(ConnectError::NoAddress(errors)))
+        Err(match <[ConnectError; 1]>::try_from(errors) {
+            Ok([error]) => error,
+            Err(errors) => ConnectError::NoAddress(errors),
+        })
     }
 
     /// Does the same over a stream that is there, and that nothing can take the place of.

@@ -39,7 +39,8 @@ pub trait Engine: Send + 'static {
     #[doc(hidden)]
     fn connection_mut(&mut self) -> &mut Connection;
 
-    /// Draws the conclusions from an event. An error is the peer's, and ends the connection.
+    /// Draws the conclusions from an event other than [`Event::Closed`]. An error is the peer's, and
+    /// ends the connection.
     #[doc(hidden)]
     fn handle_event(&mut self, now: Instant, event: Event) -> Result<(), Violation>;
 
@@ -74,13 +75,17 @@ pub trait Engine: Send + 'static {
     #[doc(hidden)]
     fn process(&mut self, now: Instant) {
         while let Some(event) = self.connection_mut().poll_event() {
-            // What was read behind the failure of a connection, such as an alarm, is nothing to those
-            // that follow.
-            if !self.link().is_connected() && !matches!(event, Event::Closed(_)) {
-                continue;
-            }
-            if let Err(violation) = self.handle_event(now, event) {
-                self.connection_mut().fail(now, violation);
+            match event {
+                Event::Closed(Err(error)) => self.fail(now, error.into()),
+                // What was read behind the failure of a connection, such as an alarm, is nothing to
+                // those that follow, and what it was closed for was dealt with before.
+                _ if !self.link().is_connected() => {}
+                Event::Closed(Ok(())) => self.end(now, Ok(())),
+                event => {
+                    if let Err(violation) = self.handle_event(now, event) {
+                        self.connection_mut().fail(now, violation);
+                    }
+                }
             }
         }
         if self.connection().is_finished() {

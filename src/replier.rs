@@ -17,15 +17,13 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::task::{Context, Poll, Waker};
 
-use bytes::BytesMut;
-use leveret_codec::ReplyCode;
-
 use crate::connection::{Config, Connection, Event, Violation};
 use crate::engine::Engine;
 use crate::observers::Observers;
 use crate::reconnect::Link;
 use crate::responder::{Letter, Sent};
 use crate::{ConnectionState, Instant, Reconnecting, SessionError};
+use bytes::BytesMut;
 
 /// The engine of a server's second connection. See the [module](self) for the life of a letter.
 #[derive(Debug)]
@@ -215,14 +213,16 @@ impl Replier {
 
     /// Nobody waits any more for what has waited too long.
     fn expire(&mut self, now: Instant) {
-        let letters = &self.letters;
-        let is_late = |id: &&LetterId| {
+        let (letters, mut late) = (&self.letters, Vec::new());
+        self.waiting.retain(|id| {
             let deadline = letters.get(id).and_then(|posted| posted.deadline);
-            deadline.is_some_and(|deadline| deadline <= now)
-        };
-        let late: Vec<LetterId> = self.waiting.iter().filter(is_late).copied().collect();
+            let is_late = deadline.is_some_and(|deadline| deadline <= now);
+            if is_late {
+                late.push(*id);
+            }
+            !is_late
+        });
         for id in late {
-            self.waiting.retain(|waiting| *waiting != id);
             self.conclude(id, Sent::Expired);
         }
     }
@@ -287,25 +287,15 @@ impl Engine for Replier {
                     self.fail(now, SessionError::ReplyRefused { code, text });
                 }
             }
-            Event::Method { method, .. } => {
-                let text = alloc::format!("{} that nobody asked for", method.name());
-                return Err(Violation::new(ReplyCode::COMMAND_INVALID, text));
-            }
-            Event::Content { content, .. } => {
-                let text = alloc::format!("{} that nobody asked for", content.method.name());
-                return Err(Violation::new(ReplyCode::COMMAND_INVALID, text));
-            }
+            Event::Method { method, .. } => return Err(Violation::unasked(&method)),
+            Event::Content { content, .. } => return Err(Violation::unasked(&content.method)),
             Event::Blocked { reason } => self.blocked = Some(reason),
             Event::Unblocked => {
                 self.blocked = None;
                 self.send_waiting();
             }
             Event::Flow { .. } => self.send_waiting(),
-            Event::ChannelClosed { .. } | Event::SecretUpdated => {}
-            Event::Closed(Ok(())) if self.link.is_connected() => self.end(now, Ok(())),
-            // What it was closed for was dealt with before.
-            Event::Closed(Ok(())) => {}
-            Event::Closed(Err(error)) => self.fail(now, error.into()),
+            Event::ChannelClosed { .. } | Event::SecretUpdated | Event::Closed(_) => {}
         }
         Ok(())
     }

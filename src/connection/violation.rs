@@ -21,6 +21,11 @@ impl Violation {
         Self::new(ReplyCode::COMMAND_INVALID, text)
     }
 
+    pub(crate) fn unasked(method: &leveret_codec::Method) -> Self {
+        let text = alloc::format!("{} that nobody asked for", method.name());
+        Self::new(ReplyCode::COMMAND_INVALID, text)
+    }
+
     pub(super) fn channel_not_open(channel: u16) -> Self {
         Self::new(
             ReplyCode::CHANNEL_ERROR,

@@ -41,9 +41,9 @@ impl<E: Engine> Shared<E> {
 
     /// Tells whoever watches. Only the driver does so, outside of all locks.
     pub(super) fn tell(&self, state: ConnectionState) {
-        let told = self.state.borrow().clone();
-        if told != state {
-            self.state.send_replace(state.clone());
+        let is_news = *self.state.borrow() != state;
+        if is_news {
+            let told = self.state.send_replace(state.clone());
             state_changed(&told, &state);
         }
     }

@@ -47,10 +47,7 @@ impl Engine for Requester {
             Event::ChannelClosed { channel, close: Some(close) } => {
                 self.handle_channel_closed(now, channel, &close);
             }
-            Event::Method { method, .. } => {
-                let text = alloc::format!("{} that nobody asked for", method.name());
-                return Err(Violation::new(ReplyCode::COMMAND_INVALID, text));
-            }
+            Event::Method { method, .. } => return Err(Violation::unasked(&method)),
             Event::Content { channel, content } => return self.handle_content(channel, content),
             Event::Blocked { reason } => self.blocked = Some(reason),
             // One that ends no alarm is nothing to begin anything for.
@@ -60,11 +57,10 @@ impl Engine for Requester {
                 }
             }
             Event::Flow { active: true, .. } => self.start_waiting(now),
-            Event::Flow { .. } | Event::ChannelClosed { .. } | Event::SecretUpdated => {}
-            Event::Closed(Ok(())) if self.link.is_connected() => self.end(now, Ok(())),
-            // What it was closed for was dealt with before.
-            Event::Closed(Ok(())) => {}
-            Event::Closed(Err(error)) => self.fail(now, error.into()),
+            Event::Flow { .. }
+            | Event::ChannelClosed { .. }
+            | Event::SecretUpdated
+            | Event::Closed(_) => {}
         }
         Ok(())
     }
@@ -256,10 +252,7 @@ impl Requester {
                 self.handle_reply(id, body.map(|body| Reply { body, properties }));
                 Ok(())
             }
-            method => {
-                let text = alloc::format!("{} that nobody asked for", method.name());
-                Err(Violation::new(ReplyCode::COMMAND_INVALID, text))
-            }
+            method => Err(Violation::unasked(&method)),
         }
     }
 

@@ -40,14 +40,13 @@ impl Engine for Responder {
             Event::Content { channel, content } => {
                 return self.handle_content(now, channel, content);
             }
-            Event::Closed(Ok(())) if self.link.is_connected() => self.end(now, Ok(())),
-            // What it was closed for was dealt with before.
-            Event::Closed(Ok(())) => {}
-            Event::Closed(Err(error)) => self.fail(now, error.into()),
             // Replies wait in the socket meanwhile, and the prefetch bounds how many there are.
             Event::Blocked { reason } => self.blocked = Some(reason),
             Event::Unblocked => self.blocked = None,
-            Event::Flow { .. } | Event::ChannelClosed { .. } | Event::SecretUpdated => {}
+            Event::Flow { .. }
+            | Event::ChannelClosed { .. }
+            | Event::SecretUpdated
+            | Event::Closed(_) => {}
         }
         self.settle_link(now);
         Ok(())
@@ -82,12 +81,13 @@ impl Engine for Responder {
     }
 
     fn connection_state(&self) -> ConnectionState {
-        let unserved = self.queues.iter().find_map(|queue| queue.cause.as_ref());
-        match self.link.connection_state(self.ended.as_ref(), self.blocked.as_deref()) {
-            ConnectionState::Connected if unserved.is_some() && !self.draining => unserved
-                .cloned()
-                .map_or(ConnectionState::Connected, |cause| ConnectionState::Unserved { cause }),
-            state => state,
+        let state = self.link.connection_state(self.ended.as_ref(), self.blocked.as_deref());
+        let unserved = self.queues.iter().find_map(|queue| queue.cause.clone());
+        match (state, unserved) {
+            (ConnectionState::Connected, Some(cause)) if !self.draining => {
+                ConnectionState::Unserved { cause }
+            }
+            (state, _) => state,
         }
     }
 
@@ -272,7 +272,7 @@ impl Responder {
     ) -> Result<(), Violation> {
         let index = self.queue_on(channel);
         let Some(queue) = index.and_then(|index| self.queues.get_mut(index)) else {
-            return Err(unasked(&method));
+            return Err(Violation::unasked(&method));
         };
         match (queue.state, method) {
             (State::Declaring, Method::QueueDeclareOk(_)) => queue.state = State::Limiting,
@@ -307,7 +307,7 @@ impl Responder {
             }
             // The answer to a cancel that crossed the broker's own.
             (State::Cancelled, Method::BasicCancelOk(_)) => {}
-            (_, method) => return Err(unasked(&method)),
+            (_, method) => return Err(Violation::unasked(&method)),
         }
         Ok(())
     }
@@ -319,7 +319,7 @@ impl Responder {
         content: Content,
     ) -> Result<(), Violation> {
         let Content { method, properties, body } = content;
-        let Method::BasicDeliver(deliver) = method else { return Err(unasked(&method)) };
+        let Method::BasicDeliver(deliver) = method else { return Err(Violation::unasked(&method)) };
         let serving = |queue: &Queue| {
             queue.channel == channel
                 && matches!(queue.state, State::Serving | State::Cancelling)
@@ -390,9 +390,4 @@ impl Responder {
     fn queue_on(&self, channel: u16) -> Option<usize> {
         self.queues.iter().position(|queue| queue.channel == channel && channel != 0)
     }
-}
-
-fn unasked(method: &Method) -> Violation {
-    let text = alloc::format!("{} that nobody asked for", method.name());
-    Violation::new(ReplyCode::COMMAND_INVALID, text)
 }
