@@ -3,12 +3,14 @@
 #![allow(clippy::arithmetic_side_effects, reason = "an overflow fails the test")]
 
 mod answering;
+mod apart;
 mod cancelled;
 mod delivering;
 mod dialogue;
 mod ending;
 mod expired;
 mod limits;
+mod owed;
 mod properties;
 mod reconnecting;
 mod refused;

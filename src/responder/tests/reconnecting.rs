@@ -33,7 +33,7 @@ impl Server {
 
     /// The channels of a connection that is there for replies alone.
     #[track_caller]
-    fn opens_channels(&mut self) {
+    pub(super) fn opens_channels(&mut self) {
         for channel in [1, 2] {
             self.engine_sends(on(channel, channel::Open {}));
         }
@@ -43,7 +43,18 @@ impl Server {
     }
 }
 
-fn default() -> Server {
+const TOO_LATE: &str = "PRECONDITION_FAILED - delivery acknowledgement on channel timed out";
+
+impl Server {
+    #[track_caller]
+    pub(super) fn loses_channel(&mut self, channel: u16) {
+        let close = channel_close(ReplyCode::PRECONDITION_FAILED, TOO_LATE);
+        self.broker_sends(on(channel, close));
+        self.engine_sends(on(channel, channel::CloseOk {}));
+    }
+}
+
+pub(super) fn default() -> Server {
     Server::reconnecting(Reconnect::default())
 }
 
@@ -200,260 +211,4 @@ fn or_ends_the_server_where_that_is_wanted() {
     }
     server.engine_says_goodbye();
     assert!(matches!(server.end(), Poll::Ready(Err(SessionError::Queue { .. }))));
-}
-
-// ---------------------------------------------------------------------- the end, meanwhile
-
-#[test]
-fn an_idle_server_ends_at_once_without_a_connection() {
-    let mut server = default();
-    server.broker_closes_the_socket();
-    assert_eq!(server.end(), Poll::Pending);
-    server.shut_down();
-    assert_eq!(server.end(), Poll::Ready(Ok(())));
-    assert!(server.engine.is_finished());
-}
-
-#[test]
-fn a_server_that_ends_reconnects_for_the_replies_that_are_owed() {
-    let mut server = default();
-    let [early, late] = [server.asked(1, 1), server.asked(1, 2)];
-    server.broker_closes_the_socket();
-    server.shut_down();
-    server.answer(early, reply("before"));
-    assert_eq!(server.end(), Poll::Pending);
-    server.connects_anew(1);
-    server.opens_channels();
-    assert_eq!(server.published(1).body, b"before");
-    // It consumes from nothing any more.
-    server.engine_is_silent();
-    server.answer(late, reply("after"));
-    assert_eq!(server.published(1).body, b"after");
-    server.engine_says_goodbye();
-    assert_eq!(server.end(), Poll::Ready(Ok(())));
-}
-
-#[test]
-fn what_is_answered_during_the_handshake_is_owed_too() {
-    let mut server = default();
-    let pending = server.asked(1, 1);
-    server.broker_closes_the_socket();
-    server.shut_down();
-    server.reaches(1);
-    server.answer(pending, reply("reply"));
-    server.shake_hands(RABBITMQ);
-    server.opens_channels();
-    assert_eq!(server.published(1).body, b"reply");
-    server.engine_says_goodbye();
-    assert_eq!(server.end(), Poll::Ready(Ok(())));
-}
-
-#[test]
-fn a_server_that_owes_nothing_more_does_not_wait_for_the_end_of_the_handshake() {
-    let mut server = default();
-    let nobody = BasicProperties::default();
-    server.delivers(1, 1, &nobody, "request");
-    let pending = server.takes().pending;
-    server.broker_closes_the_socket();
-    server.shut_down();
-    server.reaches(1);
-    assert_eq!(server.end(), Poll::Pending);
-    server.answer(pending, reply("reply"));
-    assert_eq!(server.end(), Poll::Ready(Ok(())));
-    assert!(server.engine.is_finished());
-}
-
-#[test]
-fn a_server_whose_connection_is_lost_while_it_ends_does_the_same() {
-    let mut server = default();
-    let pending = server.asked(1, 1);
-    server.shut_down();
-    server.broker_closes_the_socket();
-    server.connects_anew(1);
-    server.opens_channels();
-    server.engine_is_silent();
-    server.answer(pending, reply("reply"));
-    server.published(1);
-    server.engine_says_goodbye();
-    assert_eq!(server.end(), Poll::Ready(Ok(())));
-}
-
-#[test]
-fn a_close_waits_for_nothing() {
-    let mut server = default();
-    let pending = server.asked(1, 1);
-    server.broker_closes_the_socket();
-    server.answer(pending, reply("reply"));
-    let now = server.now();
-    server.engine.close(now);
-    assert_eq!(server.end(), Poll::Ready(Ok(())));
-    let stats = server.engine.stats();
-    assert_eq!((stats.held, stats.unsent), (0, 1));
-}
-
-#[test]
-fn a_close_between_a_violation_and_its_end_ends() {
-    let mut server = default();
-    server.broker_sends(on(1, basic::QosOk {}));
-    assert!(matches!(server.method(0), Method::ConnectionClose(_)));
-    let now = server.now();
-    server.engine.close(now);
-    server.broker_sends(on(0, connection::CloseOk {}));
-    assert_eq!(server.end(), Poll::Ready(Ok(())));
-    assert!(server.engine.is_finished());
-}
-
-// ---------------------------------------------------------------------- owed at the end
-
-const TOO_LATE: &str = "PRECONDITION_FAILED - delivery acknowledgement on channel timed out";
-
-impl Server {
-    #[track_caller]
-    fn loses_channel(&mut self, channel: u16) {
-        let close = channel_close(ReplyCode::PRECONDITION_FAILED, TOO_LATE);
-        self.broker_sends(on(channel, close));
-        self.engine_sends(on(channel, channel::CloseOk {}));
-    }
-}
-
-#[test]
-fn a_reply_that_is_held_has_a_channel_opened_for_it() {
-    let mut server = default();
-    let pending = server.asked(1, 1);
-    for channel in [1, 2] {
-        server.loses_channel(channel);
-    }
-    server.answer(pending, reply("owed"));
-    assert_eq!(server.engine.stats().held, 1);
-    server.shut_down();
-    server.engine_sends(on(1, channel::Open {}));
-    server.broker_sends(on(1, channel::OpenOk {}));
-    assert_eq!(server.published(1).body, b"owed");
-    server.engine_says_goodbye();
-    assert_eq!(server.end(), Poll::Ready(Ok(())));
-}
-
-#[test]
-fn a_channel_that_closes_while_the_server_ends_costs_no_reply() {
-    let mut server = Server::serving(1);
-    let pending = server.asked(1, 1);
-    server.shut_down();
-    server.engine_cancels(1);
-    server.loses_channel(1);
-    server.engine_sends(on(1, channel::Open {}));
-    server.answer(pending, reply("owed"));
-    server.broker_sends(on(1, channel::OpenOk {}));
-    assert_eq!(server.published(1).body, b"owed");
-    server.engine_says_goodbye();
-}
-
-#[test]
-fn the_end_during_a_handshake_does_not_wait_for_the_connect_timeout() {
-    let mut server = default();
-    server.delivers(1, 1, &BasicProperties::default(), "no reply wanted");
-    let pending = server.takes().pending;
-    server.shut_down();
-    server.broker_closes_the_socket();
-    server.wants_to_connect(1);
-    let now = server.now();
-    server.engine.handle_connected(now);
-    server.answer(pending, reply("reply"));
-    assert!(server.engine.is_disconnected());
-    assert_eq!(server.end(), Poll::Ready(Ok(())));
-}
-
-// ---------------------------------------------------------------------- each for itself
-
-#[test]
-fn attempts_that_fail_are_no_connections_lost() {
-    let mut server = default();
-    server.broker_closes_the_socket();
-    for address in [1, 0, 1, 0] {
-        server.wants_to_connect(address);
-        let now = server.now();
-        server.engine.handle_unreachable(now, "refused".to_string());
-    }
-    assert_eq!(server.engine.stats().disconnects, 1);
-}
-
-#[test]
-fn a_request_whose_reply_could_not_be_sent_goes_back() {
-    let mut server = default();
-    let pending = server.asked(1, 1);
-    let (letter, settlement) = server.engine.write(pending, reply("lost"));
-    assert!(letter.is_some());
-    let now = server.now();
-    server.engine.settle(now, settlement, Sent::Failed);
-    server.engine_sends(on(1, basic::Reject { delivery_tag: 1, requeue: true }));
-    server.engine_is_silent();
-    assert_eq!((server.engine.stats().running, server.engine.stats().unsent), (0, 1));
-}
-
-/// It would be dropped if the broker refuses what was asked before.
-#[test]
-fn a_reply_does_not_go_behind_a_declaration() {
-    let mut server = default();
-    let pending = server.asked(1, 1);
-    server.broker_closes_the_socket();
-    server.connects_anew(1);
-    server.opens_channels();
-    for _ in 0..6 {
-        server.sent();
-    }
-    server.answer(pending, reply("reply"));
-    server.engine_is_silent();
-    assert_eq!(server.engine.stats().held, 1);
-    server.broker_confirms(2);
-    assert_eq!(server.published(2).body, b"reply");
-}
-
-#[test]
-fn a_queue_that_the_broker_is_silent_about_costs_no_other() {
-    let mut server = default();
-    server.broker_closes_the_socket();
-    server.connects_anew(1);
-    server.opens_channels();
-    for _ in 0..6 {
-        server.sent();
-    }
-    server.broker_confirms(2);
-    assert_eq!(server.engine.connection_state(), ConnectionState::Connected);
-    let running = server.asked(2, 1);
-    server.advance(seconds(10));
-    let cause = SessionError::QueueSilent { queue: "1".to_string() };
-    assert_eq!(server.engine.connection_state(), ConnectionState::Unserved { cause });
-    server.engine_sends(on(1, channel_close(ReplyCode::REPLY_SUCCESS, "")));
-    server.broker_sends(on(1, channel::CloseOk {}));
-    server.answer(running, reply("unharmed"));
-    server.engine_replies(2, 1);
-    server.advance(REST);
-    server.engine_sends(on(1, channel::Open {}));
-    server.broker_sends(on(1, channel::OpenOk {}));
-    server.engine_begins(1, &queue("1"));
-    server.broker_confirms(1);
-    assert_eq!(server.engine.connection_state(), ConnectionState::Connected);
-}
-
-#[test]
-fn a_channel_that_was_given_up_is_closed_when_it_is_open() {
-    let mut server = default();
-    server.loses_channel(1);
-    server.advance(REST);
-    server.engine_sends(on(1, channel::Open {}));
-    server.advance(seconds(10));
-    server.engine_is_silent();
-    server.broker_sends(on(1, channel::OpenOk {}));
-    server.engine_sends(on(1, channel_close(ReplyCode::REPLY_SUCCESS, "")));
-}
-
-#[test]
-fn a_queue_that_is_refused_is_told_of() {
-    let mut server = default();
-    server.loses_channel(1);
-    let ConnectionState::Unserved { cause } = server.engine.connection_state() else {
-        panic!("queue 1 is not served")
-    };
-    let text =
-        "queue \"1\": 406 PRECONDITION_FAILED - delivery acknowledgement on channel timed out";
-    assert_eq!(cause.to_string(), text);
 }
