@@ -59,7 +59,9 @@ impl Victim {
 
     /// Whatever came before, the server serves the next one, and ends in good order, with nothing
     /// left in its queue. What it has done in all.
-    pub(crate) async fn serves_the_next(self) -> ServerStats {
+    pub(crate) async fn serves_the_next(mut self) -> ServerStats {
+        // What the attacker has published is in the queue, not overtaken by another connection.
+        passively(&mut self.attacker, &self.queue).await;
         let client = client().await;
         let queue = self.queue.to_string();
         assert_eq!(client.call(&queue, "the next").await.unwrap().body, "the next");
@@ -167,9 +169,13 @@ pub(crate) async fn consume_own_queue(wire: &mut Wire) -> ShortStr {
 /// How many messages wait in a queue.
 pub(crate) async fn ready(broker: &Broker, queue: &ShortStr) -> u32 {
     let mut wire = broker.channel().await;
-    let queue = queue.clone();
-    let declare = queue_method::Declare { queue, passive: true, ..Default::default() };
-    let declared: queue_method::DeclareOk = wire.call(1, declare).await;
+    let declared = passively(&mut wire, queue).await;
     wire.close().await;
     declared.message_count
+}
+
+/// The queue as it is, when all is in it that was published before on channel 1.
+async fn passively(wire: &mut Wire, queue: &ShortStr) -> queue_method::DeclareOk {
+    let queue = queue.clone();
+    wire.call(1, queue_method::Declare { queue, passive: true, ..Default::default() }).await
 }
