@@ -38,6 +38,17 @@ pub enum FrameKind {
     Heartbeat = 8,
 }
 
+/// A frame as it lies in a buffer. Nothing is copied, and nothing is shared.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct FrameRef<'a> {
+    /// What the payload is.
+    pub kind: FrameKind,
+    /// The channel it belongs to.
+    pub channel: u16,
+    /// The octets between header and end.
+    pub payload: &'a [u8],
+}
+
 /// A frame whose payload has not been looked at.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RawFrame {
@@ -93,26 +104,44 @@ pub enum Frame {
 }
 
 /// Not derived: the payload may hold a password.
-impl fmt::Debug for RawFrame {
+impl fmt::Debug for FrameRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RawFrame")
-            .field("kind", &self.kind)
-            .field("channel", &self.channel)
-            .field("payload_len", &self.payload.len())
-            .finish()
+        describe("FrameRef", self.kind, self.channel, self.payload, f)
     }
 }
 
-impl RawFrame {
-    /// Takes one frame off the front of `buffer`, if it is there as a whole.
+/// Not derived either.
+impl fmt::Debug for RawFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        describe("RawFrame", self.kind, self.channel, &self.payload, f)
+    }
+}
+
+fn describe(
+    name: &str,
+    kind: FrameKind,
+    channel: u16,
+    payload: &[u8],
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    f.debug_struct(name)
+        .field("kind", &kind)
+        .field("channel", &channel)
+        .field("payload_len", &payload.len())
+        .finish()
+}
+
+impl<'a> FrameRef<'a> {
+    /// Reads the frame at the front of `buffer`, if it is there as a whole.
     ///
     /// `max_payload` of a kind of frame is judged on the first seven octets, so an oversized frame
-    /// is refused before any of it is waited for. `Ok(None)` asks for more octets and takes nothing.
+    /// is refused before any of it is waited for. `Ok(None)` asks for more octets.
     ///
     /// # Errors
     /// [`DecodeError`] for octets that begin no frame, or end none.
+    #[inline]
     pub fn decode(
-        buffer: &mut BytesMut,
+        buffer: &'a [u8],
         max_payload: impl FnOnce(FrameKind) -> u32,
     ) -> Result<Option<Self>, DecodeError> {
         let error = |offset, problem| Err(DecodeError::new("frame", offset, problem));
@@ -120,8 +149,8 @@ impl RawFrame {
         let Some(kind) = FrameKind::from_octet(first) else {
             return error(0, Problem::UnknownFrameType { octet: first });
         };
-        let Some(&[_, channel_0, channel_1, size_0, size_1, size_2, size_3]) =
-            buffer.first_chunk::<FRAME_HEADER_SIZE>()
+        let Some((&[_, channel_0, channel_1, size_0, size_1, size_2, size_3], rest)) =
+            buffer.split_first_chunk::<FRAME_HEADER_SIZE>()
         else {
             return Ok(None);
         };
@@ -134,14 +163,38 @@ impl RawFrame {
         if kind == FrameKind::Heartbeat && (size, channel) != (0, 0) {
             return error(1, Problem::BadHeartbeat);
         }
-        let end = FRAME_HEADER_SIZE.saturating_add(usize::try_from(size).unwrap_or(usize::MAX));
-        let Some(&octet) = buffer.get(end) else { return Ok(None) };
-        if octet != FRAME_END {
-            return error(end, Problem::BadFrameEnd { octet });
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        let Some((payload, [octet, ..])) = rest.split_at_checked(size) else { return Ok(None) };
+        if *octet != FRAME_END {
+            let end = FRAME_HEADER_SIZE.saturating_add(size);
+            return error(end, Problem::BadFrameEnd { octet: *octet });
         }
-        let mut payload = buffer.split_to(end);
+        Ok(Some(Self { kind, channel, payload }))
+    }
+
+    /// The size of the whole frame in octets.
+    #[inline]
+    pub fn encoded_len(&self) -> usize {
+        self.payload.len().saturating_add(FRAME_HEADER_SIZE).saturating_add(1)
+    }
+}
+
+impl RawFrame {
+    /// Takes one frame off the front of `buffer`, as [`FrameRef::decode`] reads it. `Ok(None)` asks
+    /// for more octets and takes nothing.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for octets that begin no frame, or end none.
+    pub fn decode(
+        buffer: &mut BytesMut,
+        max_payload: impl FnOnce(FrameKind) -> u32,
+    ) -> Result<Option<Self>, DecodeError> {
+        let Some(frame) = FrameRef::decode(buffer, max_payload)? else { return Ok(None) };
+        let (FrameRef { kind, channel, payload }, length) = (frame, frame.encoded_len());
+        let size = payload.len();
+        let mut payload = buffer.split_to(length);
         payload.advance(FRAME_HEADER_SIZE);
-        buffer.advance(1);
+        payload.truncate(size);
         Ok(Some(Self { kind, channel, payload: payload.freeze() }))
     }
 
@@ -152,10 +205,15 @@ impl RawFrame {
 }
 
 impl FrameKind {
+    #[inline]
     fn from_octet(octet: u8) -> Option<Self> {
-        [Self::Method, Self::Header, Self::Body, Self::Heartbeat]
-            .into_iter()
-            .find(|kind| *kind as u8 == octet)
+        match octet {
+            1 => Some(Self::Method),
+            2 => Some(Self::Header),
+            3 => Some(Self::Body),
+            8 => Some(Self::Heartbeat),
+            _ => None,
+        }
     }
 }
 

@@ -67,12 +67,12 @@ mod wire;
 
 pub use error::{DecodeError, Problem};
 pub use frame::{
-    FRAME_END, FRAME_HEADER_SIZE, FRAME_OVERHEAD, Frame, FrameKind, ProtocolHeader, RawFrame,
-    encode_body,
+    FRAME_END, FRAME_HEADER_SIZE, FRAME_OVERHEAD, Frame, FrameKind, FrameRef, ProtocolHeader,
+    RawFrame, encode_body,
 };
 #[cfg(feature = "framed")]
 pub use framed::{AmqpCodec, FramedError};
-pub use method::{Method, basic, channel, confirm, connection, queue};
+pub use method::{DeliverRef, Method, basic, channel, confirm, connection, queue};
 pub use properties::{BasicProperties, ContentHeader};
 pub use reply_code::{Level, ReplyCode};
 pub use table::{FieldTable, TableError};

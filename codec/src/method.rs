@@ -4,6 +4,7 @@
 //! its decoding and its encoding follow from it. Fields in brackets are reserved: read and dropped,
 //! written as nothing.
 
+mod deliver;
 #[macro_use]
 mod macros;
 
@@ -13,6 +14,8 @@ use crate::error::Problem;
 use crate::wire::{Field, Fields, FieldsMut, Reader, Wire};
 use crate::{DecodeError, FieldTable, LongStr, ReplyCode, Secret, ShortStr};
 
+pub use self::deliver::DeliverRef;
+
 impl Method {
     /// Decodes the payload of a method frame: all of it, and nothing more.
     ///
@@ -21,7 +24,19 @@ impl Method {
     /// # Errors
     /// [`DecodeError`] names the method, the offset and the fault.
     pub fn decode(payload: &Bytes) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new("method", payload);
+        Self::read(Reader::new("method", payload))
+    }
+
+    /// Decodes the payload of a method frame as [`decode`](Self::decode) does, out of a buffer that
+    /// is used again: strings that do not fit into their value are copied.
+    ///
+    /// # Errors
+    /// [`DecodeError`] names the method, the offset and the fault.
+    pub fn decode_copied(payload: &[u8]) -> Result<Self, DecodeError> {
+        Self::read(Reader::copying("method", payload))
+    }
+
+    fn read(mut reader: Reader<'_>) -> Result<Self, DecodeError> {
         let ids = (u16::decode(&mut reader)?, u16::decode(&mut reader)?);
         let method = Self::decode_fields(ids, &mut reader)?;
         reader.finish()?;

@@ -10,6 +10,20 @@ use crate::{DecodeError, FieldTable, ShortStr};
 /// The class id of basic, the only class with content.
 const BASIC: u16 = 60;
 
+impl BasicProperties {
+    /// Fills in those that the payload of a header frame has, and leaves the others as they are. Gives
+    /// back the size of the body that follows.
+    ///
+    /// This is for a buffer that is used again: what does not fit into its value is copied.
+    ///
+    /// # Errors
+    /// [`DecodeError`], as for [`ContentHeader::decode`]. Some may be filled in then.
+    #[inline]
+    pub fn fill_in(&mut self, payload: &[u8]) -> Result<u64, DecodeError> {
+        read_header(&mut Reader::copying("content header", payload), self)
+    }
+}
+
 /// Where in the payload the flags of the properties are: behind class, weight and body size.
 const FLAGS_AT: usize = 12;
 
@@ -36,18 +50,13 @@ impl ContentHeader {
     /// # Errors
     /// [`DecodeError`] names the offset and the fault.
     pub fn decode(payload: &Bytes) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new("content header", payload);
-        let class = u16::decode(&mut reader)?;
-        if class != BASIC {
-            return Err(reader.error(Problem::NoContent { class }));
-        }
-        let _weight = u16::decode(&mut reader)?;
-        let header = Self {
-            body_size: u64::decode(&mut reader)?,
-            properties: BasicProperties::decode(&mut reader)?,
-        };
-        reader.finish()?;
-        Ok(header)
+        Self::read(Reader::new("content header", payload))
+    }
+
+    fn read(mut reader: Reader<'_>) -> Result<Self, DecodeError> {
+        let mut properties = BasicProperties::default();
+        let body_size = read_header(&mut reader, &mut properties)?;
+        Ok(Self { body_size, properties })
     }
 
     /// Decodes all but the headers, which are taken by their length and not looked at: what is left
@@ -109,6 +118,24 @@ impl ContentHeader {
     }
 }
 
+/// What comes before the properties, and those: they are large, so they are filled in where they are
+/// to stay.
+#[inline]
+fn read_header(
+    reader: &mut Reader<'_>,
+    properties: &mut BasicProperties,
+) -> Result<u64, DecodeError> {
+    let class = u16::decode(reader)?;
+    if class != BASIC {
+        return Err(reader.error(Problem::NoContent { class }));
+    }
+    let _weight = u16::decode(reader)?;
+    let body_size = u64::decode(reader)?;
+    properties.read(reader)?;
+    reader.finish()?;
+    Ok(body_size)
+}
+
 macro_rules! properties {
     ($($mask:literal $name:ident: $type:ty, $doc:literal;)*) => {
         /// The 14 properties of a message, each of which may be absent.
@@ -129,15 +156,22 @@ macro_rules! properties {
             $(#[doc = $doc] pub $name: Option<$type>,)*
         }
 
-        impl Wire for BasicProperties {
+        impl BasicProperties {
             /// A word of flags, then the flagged values. Like RabbitMQ, this ignores the two
             /// lowest bits, which flag nothing.
-            fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+            fn read(&mut self, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
                 let flags = u16::decode(reader)?;
-                let mut properties = Self::default();
                 $(if flags & $mask != 0 {
-                    properties.$name = Some(<$type>::decode(reader)?);
+                    self.$name = Some(<$type>::decode(reader)?);
                 })*
+                Ok(())
+            }
+        }
+
+        impl Wire for BasicProperties {
+            fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+                let mut properties = Self::default();
+                properties.read(reader)?;
                 Ok(properties)
             }
 

@@ -6,7 +6,9 @@
 
 use alloc::string::String;
 use core::borrow::Borrow;
+use core::cmp::Ordering;
 use core::fmt;
+use core::hash::{Hash, Hasher};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -26,7 +28,9 @@ pub struct TooLong {
 ///
 /// RabbitMQ checks the UTF-8 of most method fields, but not of properties: a correlation-id may be
 /// any octets. So this type holds octets, and [`as_str`](Self::as_str) says whether they are text.
-/// Cloning is cheap: the octets are shared.
+/// Up to [`INLINE_LEN`](Self::INLINE_LEN) octets lie in the value itself, which takes no memory
+/// elsewhere and keeps no buffer alive; that is most names and ids. Longer ones are shared by their
+/// clones.
 ///
 /// ```
 /// use leveret_codec::ShortStr;
@@ -35,8 +39,18 @@ pub struct TooLong {
 /// assert_eq!(queue.as_str(), Ok("amq.rabbitmq.reply-to"));
 /// assert!(ShortStr::new("x".repeat(256)).is_err());
 /// ```
-#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ShortStr(Bytes);
+#[derive(Clone)]
+pub struct ShortStr(Short);
+
+#[derive(Clone)]
+enum Short {
+    /// The octets after the first `length` are 0.
+    Inline {
+        length: u8,
+        octets: [u8; ShortStr::INLINE_LEN],
+    },
+    Shared(Bytes),
+}
 
 /// `longstr`: 0 to [`LongStr::MAX_LEN`] octets of any kind (AMQP 0-9-1, 4.2.5.3).
 ///
@@ -50,25 +64,87 @@ pub struct LongStr(Bytes);
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Secret(pub LongStr);
 
+impl Short {
+    /// The octets in the value itself, where they fit.
+    #[inline]
+    const fn inline(from: &[u8]) -> Self {
+        let mut octets = [0; ShortStr::INLINE_LEN];
+        let (start, _) = octets.split_at_mut(from.len());
+        start.copy_from_slice(from);
+        // No more than 38.
+        Self::Inline { length: from.len() as u8, octets }
+    }
+}
+
 impl ShortStr {
     /// The most octets a `shortstr` can hold.
     pub const MAX_LEN: usize = 0xff;
 
+    /// The most octets that lie in the value itself: room for a UUID, and for the consumer tags
+    /// that RabbitMQ makes.
+    pub const INLINE_LEN: usize = 38;
+
     /// A string of no octets.
-    pub const EMPTY: Self = Self(Bytes::new());
+    pub const EMPTY: Self = Self(Short::Inline { length: 0, octets: [0; Self::INLINE_LEN] });
 
     /// Takes the octets as they are.
     ///
     /// # Errors
     /// [`TooLong`] for more than 255 octets.
     pub fn new(octets: impl Into<Bytes>) -> Result<Self, TooLong> {
-        bounded("short string", octets.into(), Self::MAX_LEN).map(Self)
+        let octets = bounded("short string", octets.into(), Self::MAX_LEN)?;
+        let is_inline = octets.len() <= Self::INLINE_LEN;
+        Ok(Self(if is_inline { Short::inline(&octets) } else { Short::Shared(octets) }))
+    }
+
+    /// A copy of the octets.
+    ///
+    /// # Errors
+    /// [`TooLong`] for more than 255 octets.
+    #[inline]
+    pub fn copied(octets: &[u8]) -> Result<Self, TooLong> {
+        if octets.len() <= Self::INLINE_LEN {
+            return Ok(Self(Short::inline(octets)));
+        }
+        Self::new(Bytes::copy_from_slice(octets))
     }
 
     /// A constant. More than 255 octets do not compile in a `const`, and panic elsewhere.
     pub const fn from_static(text: &'static str) -> Self {
         assert!(text.len() <= Self::MAX_LEN, "a short string holds 255 octets");
-        Self(Bytes::from_static(text.as_bytes()))
+        if text.len() > Self::INLINE_LEN {
+            return Self(Short::Shared(Bytes::from_static(text.as_bytes())));
+        }
+        Self(Short::inline(text.as_bytes()))
+    }
+
+    /// The octets.
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Short::Inline { length, octets } => {
+                octets.get(..usize::from(*length)).unwrap_or_default()
+            }
+            Short::Shared(octets) => octets,
+        }
+    }
+
+    /// The octets, shared with whatever they were read from if they do not lie in the value itself.
+    pub fn into_bytes(self) -> Bytes {
+        match self.0 {
+            Short::Inline { .. } => Bytes::copy_from_slice(self.as_bytes()),
+            Short::Shared(octets) => octets,
+        }
+    }
+
+    /// The same string in memory of its own, so that keeping it does not keep the buffer that it was
+    /// read from.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        match &self.0 {
+            Short::Inline { .. } => self.clone(),
+            Short::Shared(octets) => Self(Short::Shared(Bytes::copy_from_slice(octets))),
+        }
     }
 
     /// As much of `text` as fits, cut between characters: for texts that explain, such as a
@@ -79,7 +155,7 @@ impl ShortStr {
             end = end.saturating_sub(1);
         }
         let (start, _) = text.split_at_checked(end).unwrap_or_default();
-        Self(Bytes::copy_from_slice(start.as_bytes()))
+        Self::copied(start.as_bytes()).unwrap_or_default()
     }
 }
 
@@ -100,6 +176,29 @@ impl LongStr {
         assert!(text.len() <= Self::MAX_LEN, "a long string holds 2^30 - 1 octets");
         Self(Bytes::from_static(text.as_bytes()))
     }
+
+    /// The octets.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The octets, still shared with whatever they were read from.
+    pub fn into_bytes(self) -> Bytes {
+        self.0
+    }
+
+    /// The same string in memory of its own, so that keeping it does not keep the buffer that it was
+    /// read from.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        Self(Bytes::copy_from_slice(&self.0))
+    }
+}
+
+impl Default for ShortStr {
+    fn default() -> Self {
+        Self::EMPTY
+    }
 }
 
 fn bounded(kind: &'static str, octets: Bytes, limit: usize) -> Result<Bytes, TooLong> {
@@ -110,14 +209,23 @@ fn bounded(kind: &'static str, octets: Bytes, limit: usize) -> Result<Bytes, Too
 }
 
 impl Wire for ShortStr {
+    #[inline]
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        reader.short_octets().map(Self)
+        let octets = reader.short_octets()?;
+        let is_inline = octets.len() <= Self::INLINE_LEN;
+        Ok(Self(if is_inline {
+            Short::inline(octets)
+        } else {
+            Short::Shared(reader.share(octets))
+        }))
     }
 
+    #[inline]
     fn encode(&self, out: &mut BytesMut) {
+        let octets = self.as_bytes();
         // The type keeps the length below 256.
-        out.put_u8(u8::try_from(self.0.len()).unwrap_or(u8::MAX));
-        out.put_slice(&self.0);
+        out.put_u8(u8::try_from(octets.len()).unwrap_or(u8::MAX));
+        out.put_slice(octets);
     }
 }
 
@@ -151,50 +259,33 @@ impl fmt::Debug for Secret {
 macro_rules! octet_string {
     ($type:ident) => {
         impl $type {
-            /// The octets.
-            pub fn as_bytes(&self) -> &[u8] {
-                &self.0
-            }
-
             /// The octets as text.
             ///
             /// # Errors
             /// The wire does not promise UTF-8.
             pub fn as_str(&self) -> Result<&str, core::str::Utf8Error> {
-                core::str::from_utf8(&self.0)
+                core::str::from_utf8(self.as_bytes())
             }
 
             /// The octets as text, with U+FFFD for what is no UTF-8.
             pub fn to_string_lossy(&self) -> alloc::borrow::Cow<'_, str> {
-                String::from_utf8_lossy(&self.0)
-            }
-
-            /// The same string in memory of its own, so that keeping it does not keep the buffer
-            /// that it was read from.
-            #[must_use]
-            pub fn detached(&self) -> Self {
-                Self(Bytes::copy_from_slice(&self.0))
+                String::from_utf8_lossy(self.as_bytes())
             }
 
             /// How many octets.
             pub fn len(&self) -> usize {
-                self.0.len()
+                self.as_bytes().len()
             }
 
             /// Whether there are none.
             pub fn is_empty(&self) -> bool {
-                self.0.is_empty()
-            }
-
-            /// The octets, still shared with whatever they were read from.
-            pub fn into_bytes(self) -> Bytes {
-                self.0
+                self.as_bytes().is_empty()
             }
         }
 
         impl fmt::Debug for $type {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "\"{}\"", self.0.escape_ascii())
+                write!(f, "\"{}\"", self.as_bytes().escape_ascii())
             }
         }
 
@@ -222,25 +313,25 @@ macro_rules! octet_string {
 
         impl AsRef<[u8]> for $type {
             fn as_ref(&self) -> &[u8] {
-                &self.0
+                self.as_bytes()
             }
         }
 
         impl Borrow<[u8]> for $type {
             fn borrow(&self) -> &[u8] {
-                &self.0
+                self.as_bytes()
             }
         }
 
         impl PartialEq<str> for $type {
             fn eq(&self, other: &str) -> bool {
-                *self.0 == *other.as_bytes()
+                *self.as_bytes() == *other.as_bytes()
             }
         }
 
         impl PartialEq<&str> for $type {
             fn eq(&self, other: &&str) -> bool {
-                *self.0 == *other.as_bytes()
+                *self.as_bytes() == *other.as_bytes()
             }
         }
     };
@@ -248,6 +339,34 @@ macro_rules! octet_string {
 
 octet_string!(ShortStr);
 octet_string!(LongStr);
+
+/// By its octets, wherever they lie.
+impl PartialEq for ShortStr {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for ShortStr {}
+
+impl PartialOrd for ShortStr {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ShortStr {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl Hash for ShortStr {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
+}
 
 #[cfg(test)]
 mod tests {

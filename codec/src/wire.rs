@@ -1,14 +1,15 @@
 //! The primitive types of the wire (AMQP 0-9-1, 4.2): integers, strings and packed bits.
 //!
 //! [`Reader`] walks over the payload of one whole frame, so a field that does not fit is an error
-//! and never a reason to wait. The octets are taken by nom's `complete` parsers. What the reader
-//! adds is the place of a failure, the packing of bits, and strings that share the frame's memory.
+//! and never a reason to wait. What every message has is taken by hand, in a few instructions; what
+//! has a length of its own, by nom's `complete` parsers. What the reader adds is the place of a
+//! failure, the packing of bits, and strings that share the frame's memory.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use nom::Parser;
-use nom::bytes::complete::take;
 use nom::error::ErrorKind;
-use nom::number::complete::{be_u8, be_u16, be_u32, be_u64};
+use nom::multi::length_data;
+use nom::number::complete::be_u32;
 
 use crate::FieldTable;
 use crate::error::{DecodeError, Problem};
@@ -27,15 +28,29 @@ type NomError<'a> = (&'a [u8], ErrorKind);
 pub(crate) struct Reader<'a> {
     /// What is read, for its name in errors.
     subject: &'static str,
-    /// Where `source` begins in it.
-    base: usize,
-    source: &'a Bytes,
+    /// Where it ends, counted from where `subject` begins.
+    end: usize,
+    /// What the octets are part of, where strings are to share its memory instead of being copied.
+    source: Option<&'a Bytes>,
     rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
+    /// A reader whose strings share the memory of `source`.
     pub(crate) fn new(subject: &'static str, source: &'a Bytes) -> Self {
-        Self { subject, base: 0, source, rest: source }
+        Self { subject, end: source.len(), source: Some(source), rest: source }
+    }
+
+    /// A reader whose strings are copies.
+    #[inline]
+    pub(crate) fn copying(subject: &'static str, octets: &'a [u8]) -> Self {
+        Self::behind(0, subject, octets)
+    }
+
+    /// The same, where `octets` begin so far into the subject.
+    #[inline]
+    pub(crate) fn behind(offset: usize, subject: &'static str, octets: &'a [u8]) -> Self {
+        Self { subject, end: offset.saturating_add(octets.len()), source: None, rest: octets }
     }
 
     /// From here on, errors speak of `subject`.
@@ -45,8 +60,7 @@ impl<'a> Reader<'a> {
 
     /// A reader for octets that this one has just taken.
     pub(crate) fn within<'b>(&self, taken: &'b Bytes) -> Reader<'b> {
-        let base = self.offset().saturating_sub(taken.len());
-        Reader { subject: self.subject, base, source: taken, rest: taken }
+        Reader { subject: self.subject, end: self.offset(), source: Some(taken), rest: taken }
     }
 
     /// One level of nesting down: what is left of the budget, if anything.
@@ -56,13 +70,12 @@ impl<'a> Reader<'a> {
     }
 
     fn offset(&self) -> usize {
-        let read = self.source.len().saturating_sub(self.rest.len());
-        self.base.saturating_add(read)
+        self.end.saturating_sub(self.rest.len())
     }
 
-    /// What has not been read, sharing the memory.
+    /// What has not been read.
     pub(crate) fn into_rest(self) -> Bytes {
-        self.source.slice_ref(self.rest)
+        self.share(self.rest)
     }
 
     /// The next octet, not taken.
@@ -90,53 +103,76 @@ impl<'a> Reader<'a> {
         DecodeError::new(self.subject, self.offset(), problem)
     }
 
+    #[inline]
     pub(crate) fn octet(&mut self) -> Result<u8, DecodeError> {
-        self.parse(be_u8, 1)
+        let [octet] = self.array()?;
+        Ok(octet)
     }
 
-    pub(crate) fn octets(&mut self, length: usize) -> Result<&'a [u8], DecodeError> {
-        self.parse(take(length), length)
-    }
-
-    /// One octet of length, then the octets, not copied.
-    pub(crate) fn short_octets(&mut self) -> Result<Bytes, DecodeError> {
-        let length = self.octet()?;
-        self.shared(usize::from(length))
-    }
-
-    /// Four octets of length, then the octets, not copied.
-    pub(crate) fn long_octets(&mut self) -> Result<Bytes, DecodeError> {
-        let length = self.parse(be_u32, 4)?;
-        self.shared(usize::try_from(length).unwrap_or(usize::MAX))
-    }
-
-    /// The length is checked against what is left before anything is made of it.
-    fn shared(&mut self, length: usize) -> Result<Bytes, DecodeError> {
-        let octets = self.octets(length)?;
-        Ok(self.source.slice_ref(octets))
-    }
-
-    fn parse<T>(
-        &mut self,
-        mut parser: impl Parser<&'a [u8], Output = T, Error = NomError<'a>>,
-        needed: usize,
-    ) -> Result<T, DecodeError> {
-        // A complete parser has one way to fail here: too few octets.
-        let (rest, value) = parser
-            .parse(self.rest)
-            .map_err(|_| self.error(Problem::Truncated { needed, left: self.rest.len() }))?;
+    #[inline]
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+        let Some((octets, rest)) = self.rest.split_first_chunk() else {
+            return Err(self.truncated(N));
+        };
         self.rest = rest;
-        Ok(value)
+        Ok(*octets)
+    }
+
+    #[inline]
+    pub(crate) fn octets(&mut self, length: usize) -> Result<&'a [u8], DecodeError> {
+        let Some((octets, rest)) = self.rest.split_at_checked(length) else {
+            return Err(self.truncated(length));
+        };
+        self.rest = rest;
+        Ok(octets)
+    }
+
+    /// One octet of length, then the octets.
+    #[inline]
+    pub(crate) fn short_octets(&mut self) -> Result<&'a [u8], DecodeError> {
+        let length = self.octet()?;
+        self.octets(usize::from(length))
+    }
+
+    /// Four octets of length, then the octets, to be kept. The length is checked against what is
+    /// left before anything is made of it.
+    pub(crate) fn long_octets(&mut self) -> Result<Bytes, DecodeError> {
+        match length_data(be_u32::<_, NomError<'a>>).parse(self.rest) {
+            Ok((rest, octets)) => {
+                self.rest = rest;
+                Ok(self.share(octets))
+            }
+            // A complete parser has one way to fail here: too few octets, of the length or behind it.
+            Err(_) => {
+                let length = u32::decode(self)?;
+                Err(self.truncated(usize::try_from(length).unwrap_or(usize::MAX)))
+            }
+        }
+    }
+
+    /// Octets that were read, to be kept.
+    pub(crate) fn share(&self, octets: &'a [u8]) -> Bytes {
+        match self.source {
+            Some(source) => source.slice_ref(octets),
+            None => Bytes::copy_from_slice(octets),
+        }
+    }
+
+    #[cold]
+    fn truncated(&self, needed: usize) -> DecodeError {
+        self.error(Problem::Truncated { needed, left: self.rest.len() })
     }
 }
 
 macro_rules! integers {
-    ($($type:ident $parser:ident $put:ident;)*) => {$(
+    ($($type:ident $put:ident;)*) => {$(
         impl Wire for $type {
+            #[inline]
             fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-                reader.parse($parser, size_of::<$type>())
+                reader.array().map(Self::from_be_bytes)
             }
 
+            #[inline]
             fn encode(&self, out: &mut BytesMut) {
                 out.$put(*self);
             }
@@ -145,10 +181,10 @@ macro_rules! integers {
 }
 
 integers! {
-    u8 be_u8 put_u8;
-    u16 be_u16 put_u16;
-    u32 be_u32 put_u32;
-    u64 be_u64 put_u64;
+    u8 put_u8;
+    u16 put_u16;
+    u32 put_u32;
+    u64 put_u64;
 }
 
 /// `bit` fields in a row share an octet, the first in its lowest bit (AMQP 0-9-1, 4.2.5.2).
@@ -187,6 +223,7 @@ impl<'b> FieldsMut<'b> {
 }
 
 impl Field for bool {
+    #[inline]
     fn decode_field(fields: &mut Fields<'_, '_>) -> Result<Self, DecodeError> {
         if fields.mask == 0 {
             fields.octet = fields.reader.octet()?;
@@ -197,6 +234,7 @@ impl Field for bool {
         Ok(bit)
     }
 
+    #[inline]
     fn encode_field(&self, fields: &mut FieldsMut<'_>) {
         if fields.mask == 0 {
             fields.out.put_u8(0);
