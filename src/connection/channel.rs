@@ -8,10 +8,11 @@
 //!                    close received, close-ok sent    close-ok received
 //! ```
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
-use bytes::{Bytes, BytesMut};
 
-use leveret_codec::{BasicProperties, ContentHeader, Method, ReplyCode};
+use bytes::Bytes;
+use leveret_codec::{BasicProperties, DeliverRef, Method, ReplyCode, basic};
 
 use super::unreadable::Unreadable;
 use super::violation::Violation;
@@ -32,6 +33,8 @@ pub(super) struct Channel {
     /// Whether the peer lets us send content (`channel.flow`).
     pub(super) flow: bool,
     content: Expect,
+    /// Its strings are shared by those that follow.
+    last_delivery: basic::Deliver,
 }
 
 /// What may come next: content is a method, a header, and as many octets of body as that says,
@@ -40,17 +43,17 @@ pub(super) struct Channel {
 enum Expect {
     #[default]
     Method,
-    Header(Method),
+    Header(Box<Content>),
     Body(Partial),
 }
 
+/// A message whose body is on its way. It is filled in where it stays: it is large.
 #[derive(Debug)]
 struct Partial {
-    method: Method,
-    properties: BasicProperties,
+    content: Box<Content>,
     missing: u64,
-    /// What has come of it, unless it is only counted.
-    body: Result<BytesMut, Unreadable>,
+    /// What has come of the body, unless that is only counted.
+    body: Vec<u8>,
 }
 
 /// A message that has come to its end, with the method that brought it.
@@ -64,18 +67,35 @@ pub struct Content {
     pub body: Result<Bytes, Unreadable>,
 }
 
+impl Content {
+    /// The beginning of a message.
+    fn new(method: Method) -> Box<Self> {
+        Box::new(Self { method, properties: BasicProperties::default(), body: Ok(Bytes::new()) })
+    }
+}
+
 /// A body below this size is copied out of the read buffer, so that it does not keep a buffer of
 /// many times its own size in memory for as long as somebody holds it.
-const COPY_BELOW: usize = 0x4000;
+pub(super) const COPY_BELOW: usize = 0x4000;
+
+/// Room that is made for the first octets of a body of many frames.
+const FIRST_ROOM: usize = 0x1_0000;
 
 impl Channel {
     fn opening() -> Self {
-        Self { state: State::Opening, flow: true, content: Expect::Method }
+        let last_delivery = basic::Deliver::default();
+        Self { state: State::Opening, flow: true, content: Expect::Method, last_delivery }
     }
 
     /// A method that brings content has come.
     pub(super) fn begin_content(&mut self, method: Method) {
-        self.content = Expect::Header(method);
+        self.content = Expect::Header(Content::new(method));
+    }
+
+    /// A delivery has come, whose strings are most often those of the last.
+    pub(super) fn begin_delivery(&mut self, deliver: DeliverRef<'_>) {
+        deliver.copy_to(&mut self.last_delivery);
+        self.begin_content(self.last_delivery.clone().into());
     }
 
     /// Whether a method may come now.
@@ -93,31 +113,43 @@ impl Channel {
     }
 
     /// Takes a header frame. The message is at its end if its body is empty: no body frame follows.
-    /// No honest broker announces a body of more than `ceiling` octets.
-    pub(super) fn header(
+    ///
+    /// `read` fills in the properties, and tells the size of the body, and why the message is not to
+    /// be taken, if so. No honest broker announces a body of more than `ceiling` octets.
+    pub(super) fn header<E: Into<Violation>>(
         &mut self,
-        header: ContentHeader,
-        unreadable: Option<Unreadable>,
+        read: impl FnOnce(&mut BasicProperties) -> Result<(u64, Option<Unreadable>), E>,
         ceiling: u64,
-    ) -> Result<Option<Content>, Violation> {
-        let Expect::Header(method) = core::mem::take(&mut self.content) else {
+    ) -> Result<Option<Box<Content>>, Violation> {
+        let Expect::Header(mut content) = core::mem::take(&mut self.content) else {
             return Err(unexpected("a content header where none was expected"));
         };
-        let ContentHeader { body_size, properties } = header;
+        let (body_size, unreadable) = read(&mut content.properties).map_err(Into::into)?;
         if body_size > ceiling {
             let text = alloc::format!(
                 "a body of {body_size} octets is announced, and no broker takes more than {ceiling}"
             );
             return Err(Violation::new(ReplyCode::FRAME_ERROR, text));
         }
-        let body = unreadable.map_or_else(|| Ok(BytesMut::new()), Err);
-        let partial = Partial { method, properties, missing: body_size, body };
-        Ok(self.complete(partial, None))
+        if let Some(unreadable) = unreadable {
+            content.body = Err(unreadable);
+        }
+        if body_size == 0 {
+            return Ok(Some(content));
+        }
+        self.content = Expect::Body(Partial { content, missing: body_size, body: Vec::new() });
+        Ok(None)
     }
 
     /// Takes a body frame. The message is at its end when its body is as long as announced.
-    pub(super) fn body(&mut self, payload: Bytes) -> Result<Option<Content>, Violation> {
-        let Expect::Body(mut partial) = core::mem::take(&mut self.content) else {
+    ///
+    /// `shared` is the same payload, if it may be kept as it is.
+    pub(super) fn body(
+        &mut self,
+        payload: &[u8],
+        shared: Option<Bytes>,
+    ) -> Result<Option<Box<Content>>, Violation> {
+        let Expect::Body(partial) = &mut self.content else {
             return Err(unexpected("a content body where none was expected"));
         };
         let length = u64::try_from(payload.len()).unwrap_or(u64::MAX);
@@ -129,33 +161,43 @@ impl Channel {
             return Err(Violation::new(ReplyCode::FRAME_ERROR, text));
         };
         partial.missing = missing;
-        Ok(self.complete(partial, Some(payload)))
-    }
-
-    fn complete(&mut self, mut partial: Partial, payload: Option<Bytes>) -> Option<Content> {
-        if partial.missing > 0 {
-            if let Ok(body) = &mut partial.body {
-                // Room is made for what has come, never for what is announced.
-                body.extend_from_slice(&payload.unwrap_or_default());
-            }
-            self.content = Expect::Body(partial);
-            return None;
+        if missing > 0 {
+            partial.add(payload);
+            return Ok(None);
         }
-        let Partial { method, properties, body, .. } = partial;
-        let body = body.map(|mut body| match payload {
-            Some(only) if body.is_empty() => detach(only),
-            Some(last) => {
-                body.extend_from_slice(&last);
-                body.freeze()
-            }
-            None => Bytes::new(),
-        });
-        Some(Content { method, properties, body })
+        let Expect::Body(partial) = core::mem::take(&mut self.content) else { return Ok(None) };
+        Ok(Some(partial.finish(payload, shared)))
     }
 }
 
-pub(super) fn detach(octets: Bytes) -> Bytes {
-    if octets.len() < COPY_BELOW { Bytes::copy_from_slice(&octets) } else { octets }
+impl Partial {
+    fn add(&mut self, payload: &[u8]) {
+        if self.content.body.is_err() {
+            return;
+        }
+        if self.body.capacity().saturating_sub(self.body.len()) < payload.len() {
+            // Room is made by what has come, and no more than is announced.
+            let room = self.body.len().max(payload.len()).max(FIRST_ROOM);
+            let missing = usize::try_from(self.missing).unwrap_or(usize::MAX);
+            let room = room.min(missing.saturating_add(payload.len()));
+            self.body.reserve_exact(room);
+        }
+        self.body.extend_from_slice(payload);
+    }
+
+    fn finish(mut self, last: &[u8], shared: Option<Bytes>) -> Box<Content> {
+        if self.content.body.is_ok() {
+            self.content.body = Ok(match shared {
+                Some(only) if self.body.is_empty() => only,
+                _ if self.body.is_empty() => Bytes::copy_from_slice(last),
+                _ => {
+                    self.add(last);
+                    self.body.into()
+                }
+            });
+        }
+        self.content
+    }
 }
 
 fn unexpected(text: &str) -> Violation {

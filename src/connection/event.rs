@@ -1,5 +1,6 @@
 //! [`Event`] and [`Misuse`]: what a connection tells its user, and what it refuses to do.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 
 use leveret_codec::{Method, channel as channel_method};
@@ -43,7 +44,7 @@ pub enum Event {
         /// The channel.
         channel: u16,
         /// The message.
-        content: Content,
+        content: Box<Content>,
     },
     /// The broker has an alarm on and does not read what is published.
     Blocked {

@@ -1,15 +1,16 @@
 //! What comes in: octets, the end of the transport, and time.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 
 use bytes::{Buf, Bytes, BytesMut};
 use leveret_codec::{
-    ContentHeader, DecodeError, FRAME_OVERHEAD, FrameKind, Method, ProtocolHeader, RawFrame,
-    ReplyCode, channel as channel_method, connection as method,
+    BasicProperties, ContentHeader, DecodeError, DeliverRef, FRAME_OVERHEAD, FrameKind, FrameRef,
+    Method, ProtocolHeader, RawFrame, ReplyCode, channel as channel_method, connection as method,
 };
 
-use super::channel::{Channel, Content, State as ChannelState, detach};
+use super::channel::{COPY_BELOW, Channel, Content, State as ChannelState};
 use super::{Connection, ConnectionError, Event, NotAmqp, State, Unreadable, Violation};
 use crate::Instant;
 
@@ -19,6 +20,7 @@ impl Connection {
     pub fn handle_input(&mut self, now: Instant, input: &mut BytesMut) {
         self.heartbeat.received(now);
         loop {
+            self.handle_whole_frames(now, input);
             let frame = match self.state {
                 State::Closed => return input.clear(),
                 State::ExpectStart => match self.first_frame(input) {
@@ -32,7 +34,10 @@ impl Connection {
                 _ => self.next_frame(input).inspect_err(|_| self.is_out_of_step = true),
             };
             let handled = match frame {
-                Ok(Some(frame)) => self.handle_frame(now, frame),
+                Ok(Some(RawFrame { kind, channel, payload })) => {
+                    let shared = (payload.len() >= COPY_BELOW).then(|| payload.clone());
+                    self.handle_frame(now, FrameRef { kind, channel, payload: &payload }, shared)
+                }
                 Ok(None) => return,
                 Err(violation) => Err(violation),
             };
@@ -40,6 +45,25 @@ impl Connection {
                 self.fail(now, violation);
             }
         }
+    }
+
+    /// The usual case, in one pass over the buffer: frames that are there as a whole and that nobody
+    /// keeps. The rest is left.
+    fn handle_whole_frames(&mut self, now: Instant, input: &mut BytesMut) {
+        let mut rest = &**input;
+        while self.state == State::Open && self.oversized.is_none() && !self.is_out_of_step {
+            match FrameRef::decode(rest, |kind| self.max_payload(kind)) {
+                Ok(Some(frame)) if frame.payload.len() < COPY_BELOW => {
+                    rest = rest.get(frame.encoded_len()..).unwrap_or_default();
+                    if let Err(violation) = self.handle_frame(now, frame, None) {
+                        self.fail(now, violation);
+                    }
+                }
+                _ => break,
+            }
+        }
+        let taken = input.len().saturating_sub(rest.len());
+        input.advance(taken);
     }
 
     /// The peer has closed its side of the transport.
@@ -134,15 +158,23 @@ impl Connection {
         Some(NotAmqp::recognise(&self.greeting, error).into())
     }
 
-    fn handle_frame(&mut self, now: Instant, frame: RawFrame) -> Result<(), Violation> {
-        let RawFrame { kind, channel, payload } = frame;
+    /// `shared` is the payload, if it is so large that it may be kept without being copied.
+    fn handle_frame(
+        &mut self,
+        now: Instant,
+        frame: FrameRef<'_>,
+        shared: Option<Bytes>,
+    ) -> Result<(), Violation> {
+        let FrameRef { kind, channel, payload } = frame;
         if self.state == State::ExpectCloseOk {
-            self.handle_while_closing(kind, channel, &payload);
+            self.handle_while_closing(kind, channel, payload);
             return Ok(());
         }
         match (kind, channel) {
             (FrameKind::Heartbeat, _) => Ok(()),
-            (FrameKind::Method, 0) => self.handle_connection_method(now, Method::decode(&payload)?),
+            (FrameKind::Method, 0) => {
+                self.handle_connection_method(now, Method::decode_copied(payload)?)
+            }
             (FrameKind::Header | FrameKind::Body, 0) => {
                 Err(Violation::new(ReplyCode::UNEXPECTED_FRAME, "content on channel 0"))
             }
@@ -150,17 +182,15 @@ impl Connection {
                 let text = format!("a frame on channel {channel} during the handshake");
                 Err(Violation::new(ReplyCode::UNEXPECTED_FRAME, text))
             }
-            (FrameKind::Method, _) => self.handle_channel_method(channel, &payload),
+            (FrameKind::Method, _) => self.handle_channel_method(channel, payload),
             (FrameKind::Header, _) => {
-                let max_body_size = self.config.max_body_size;
-                let ceiling = self.body_ceiling();
+                let (ceiling, max_body_size) = (self.body_ceiling(), self.config.max_body_size);
                 self.handle_content(channel, |channel| {
-                    // Properties are kept with their message, and the read buffer must not be.
-                    let (header, unreadable) = read_header(&detach(payload), max_body_size)?;
-                    channel.header(header, unreadable, ceiling)
+                    let read = |properties: &mut _| read_header(payload, properties, max_body_size);
+                    channel.header(read, ceiling)
                 })
             }
-            (FrameKind::Body, _) => self.handle_content(channel, |it| it.body(payload)),
+            (FrameKind::Body, _) => self.handle_content(channel, |it| it.body(payload, shared)),
         }
     }
 
@@ -179,11 +209,11 @@ impl Connection {
     }
 
     /// We have sent close: only its answer counts, or a close that crossed it.
-    fn handle_while_closing(&mut self, kind: FrameKind, channel: u16, payload: &Bytes) {
+    fn handle_while_closing(&mut self, kind: FrameKind, channel: u16, payload: &[u8]) {
         if kind != FrameKind::Method || channel != 0 {
             return;
         }
-        match Method::decode(payload) {
+        match Method::decode_copied(payload) {
             Ok(Method::ConnectionCloseOk(_)) => self.finish(Ok(())),
             // Who closes without end, and does not read that we agree, is left alone.
             Ok(Method::ConnectionClose(_)) if self.answer(0, method::CloseOk {}).is_err() => {
@@ -218,11 +248,18 @@ impl Connection {
         }
     }
 
-    fn handle_channel_method(&mut self, number: u16, payload: &Bytes) -> Result<(), Violation> {
+    fn handle_channel_method(&mut self, number: u16, payload: &[u8]) -> Result<(), Violation> {
         let Some(channel) = self.channels.get_mut(number) else {
             return Err(Violation::channel_not_open(number));
         };
-        let method = Method::decode(payload)?;
+        if channel.state == ChannelState::Open
+            && let Some(deliver) = DeliverRef::decode(payload)?
+        {
+            channel.expect_method()?;
+            channel.begin_delivery(deliver);
+            return Ok(());
+        }
+        let method = Method::decode_copied(payload)?;
         match (channel.state, method) {
             // A close may come at any moment, even within content, which is then dropped.
             (ChannelState::Closing, Method::ChannelClose(_)) => {
@@ -266,7 +303,7 @@ impl Connection {
     pub(super) fn handle_content(
         &mut self,
         number: u16,
-        advance: impl FnOnce(&mut Channel) -> Result<Option<Content>, Violation>,
+        advance: impl FnOnce(&mut Channel) -> Result<Option<Box<Content>>, Violation>,
     ) -> Result<(), Violation> {
         let Some(channel) = self.channels.get_mut(number) else {
             return Err(Violation::channel_not_open(number));
@@ -326,20 +363,25 @@ const MAX_UNREAD_ANSWERS: usize = 1 << 20;
 /// lets them. Anyone else's fault than the broker's is no reason to end the connection, or one such
 /// message would end that of every server it is delivered to.
 fn read_header(
-    payload: &Bytes,
+    payload: &[u8],
+    properties: &mut BasicProperties,
     max_body_size: u64,
-) -> Result<(ContentHeader, Option<Unreadable>), DecodeError> {
-    let (header, unreadable) = match ContentHeader::decode(payload) {
-        Ok(header) => (header, None),
-        Err(error) => match ContentHeader::decode_without_headers(payload) {
-            Ok((header, _)) => (header, Some(Unreadable::Headers(error))),
-            Err(_) => return Err(error),
-        },
+) -> Result<(u64, Option<Unreadable>), DecodeError> {
+    let (size, unreadable) = match properties.fill_in(payload) {
+        Ok(size) => (size, None),
+        Err(error) => {
+            match ContentHeader::decode_without_headers(&Bytes::copy_from_slice(payload)) {
+                Ok((header, _)) => {
+                    *properties = header.properties;
+                    (header.body_size, Some(Unreadable::Headers(error)))
+                }
+                Err(_) => return Err(error),
+            }
+        }
     };
-    let size = header.body_size;
     let too_large =
         (size > max_body_size).then_some(Unreadable::BodyTooLarge { size, limit: max_body_size });
-    Ok((header, unreadable.or(too_large)))
+    Ok((size, unreadable.or(too_large)))
 }
 
 /// Methods that a broker may send on a channel that is open.

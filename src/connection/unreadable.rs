@@ -126,11 +126,12 @@ impl Connection {
         beginning.extend_from_slice(&[0, 0]);
         let announced = usize::try_from(size).unwrap_or(usize::MAX);
         self.oversized = Some(Oversized { missing: announced.saturating_sub(BEGINNING) });
-        let header = ContentHeader::decode(&beginning.freeze())?;
+        let ContentHeader { body_size, .. } = ContentHeader::decode(&beginning.freeze())?;
         let channel = frame_header.get(1..).and_then(|octets| octets.first_chunk());
         let channel = u16::from_be_bytes(*channel.unwrap_or(&[0, 0]));
         let unreadable = Unreadable::PropertiesTooLarge { size, limit };
         let ceiling = self.body_ceiling();
-        self.handle_content(channel, |channel| channel.header(header, Some(unreadable), ceiling))
+        let read = |_: &mut _| Ok::<_, Violation>((body_size, Some(unreadable)));
+        self.handle_content(channel, |channel| channel.header(read, ceiling))
     }
 }

@@ -1,5 +1,6 @@
 //! What the connection tells the requester.
 
+use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::task::Waker;
@@ -229,8 +230,8 @@ impl Requester {
         }
     }
 
-    fn handle_content(&mut self, channel: u16, content: Content) -> Result<(), Violation> {
-        let Content { method, properties, body } = content;
+    fn handle_content(&mut self, channel: u16, content: Box<Content>) -> Result<(), Violation> {
+        let Content { method, properties, body } = *content;
         let beside = self.side_channels.get(channel);
         let own = beside.filter(|beside| beside.is_own).and_then(|beside| beside.call);
         let correlation_id = properties.correlation_id.as_ref();

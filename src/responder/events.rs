@@ -1,5 +1,6 @@
 //! What the connection tells the responder.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::task::Waker;
 
@@ -316,9 +317,9 @@ impl Responder {
         &mut self,
         now: Instant,
         channel: u16,
-        content: Content,
+        content: Box<Content>,
     ) -> Result<(), Violation> {
-        let Content { method, properties, body } = content;
+        let Content { method, properties, body } = *content;
         let Method::BasicDeliver(deliver) = method else { return Err(Violation::unasked(&method)) };
         let serving = |queue: &Queue| {
             queue.channel == channel
@@ -356,8 +357,8 @@ impl Responder {
             request: Request {
                 body,
                 properties,
-                exchange: deliver.exchange.detached(),
-                routing_key: deliver.routing_key.detached(),
+                exchange: deliver.exchange,
+                routing_key: deliver.routing_key,
                 redelivered: deliver.redelivered,
                 time_left,
             },

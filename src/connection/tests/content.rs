@@ -24,7 +24,7 @@ pub(super) fn body(channel: u16, payload: &'static [u8]) -> Frame {
 pub(super) fn content(channel: u16, method: impl Into<Method>, body: impl Into<Bytes>) -> Event {
     let content =
         Content { method: method.into(), properties: properties(), body: Ok(body.into()) };
-    Event::Content { channel, content }
+    Event::Content { channel, content: content.into() }
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn a_header_beyond_frame_max() {
     dialogue.broker_sends(on(1, deliver("a")));
     dialogue.broker_sends(Frame::Header { channel: 1, header });
     let content = Content { method: deliver("a").into(), properties, body: Ok(Bytes::new()) };
-    dialogue.event(Event::Content { channel: 1, content });
+    dialogue.event(Event::Content { channel: 1, content: content.into() });
 }
 
 /// How a message may have been cut off.
