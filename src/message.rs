@@ -260,11 +260,11 @@ impl Fault {
     }
 
     /// The fault that a reply carries, if it does.
-    pub(crate) fn from_reply(reply: &Reply) -> Option<Self> {
-        let headers = reply.properties.headers.as_ref()?;
+    pub(crate) fn of_reply(properties: &BasicProperties, body: &Bytes) -> Option<Self> {
+        let headers = properties.headers.as_ref()?;
         let code = text(&headers.get(CODE_HEADER)?);
         let message = headers.get(MESSAGE_HEADER).map(|message| text(&message));
-        Some(Self { code, message: message.unwrap_or_default(), body: reply.body.clone() })
+        Some(Self { code, message: message.unwrap_or_default(), body: body.clone() })
     }
 
     pub(crate) fn into_reply(self) -> Reply {

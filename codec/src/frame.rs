@@ -13,7 +13,7 @@ use core::fmt;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::error::Problem;
-use crate::{ContentHeader, DecodeError, Method};
+use crate::{BasicProperties, ContentHeader, DecodeError, Method};
 
 /// The octet after every payload.
 pub const FRAME_END: u8 = 0xce;
@@ -266,6 +266,18 @@ impl TryFrom<RawFrame> for Frame {
     }
 }
 
+/// Appends a content header as a frame, as [`Frame::encode`] does, without being moved into one.
+pub fn encode_header(
+    channel: u16,
+    body_size: u64,
+    properties: &BasicProperties,
+    out: &mut BytesMut,
+) {
+    encode_frame(FrameKind::Header, channel, out, |out| {
+        properties.encode_header(body_size, out);
+    });
+}
+
 /// Appends `body` as body frames of at most `max_payload` octets each; for an empty one, nothing.
 pub fn encode_body(channel: u16, body: &[u8], max_payload: u32, out: &mut BytesMut) {
     let size = usize::try_from(max_payload).unwrap_or(usize::MAX).max(1);
@@ -275,20 +287,20 @@ pub fn encode_body(channel: u16, body: &[u8], max_payload: u32, out: &mut BytesM
 }
 
 /// The size is not known before the payload is written, so it is filled in afterwards.
-fn encode_frame(
+#[inline]
+pub(crate) fn encode_frame(
     kind: FrameKind,
     channel: u16,
     out: &mut BytesMut,
     payload: impl FnOnce(&mut BytesMut),
 ) {
-    out.put_u8(kind as u8);
-    out.put_u16(channel);
-    let size_at = out.len();
-    out.put_u32(0);
+    let [channel_0, channel_1] = channel.to_be_bytes();
+    out.put_slice(&[kind as u8, channel_0, channel_1, 0, 0, 0, 0]);
     let start = out.len();
     payload(out);
     // What methods and properties can hold is bounded so that this cannot saturate.
     let size = u32::try_from(out.len().saturating_sub(start)).unwrap_or(u32::MAX);
+    let size_at = start.saturating_sub(size_of::<u32>());
     if let Some(field) = out.get_mut(size_at..start) {
         field.copy_from_slice(&size.to_be_bytes());
     }

@@ -68,7 +68,7 @@ mod wire;
 pub use error::{DecodeError, Problem};
 pub use frame::{
     FRAME_END, FRAME_HEADER_SIZE, FRAME_OVERHEAD, Frame, FrameKind, FrameRef, ProtocolHeader,
-    RawFrame, encode_body,
+    RawFrame, encode_body, encode_header,
 };
 #[cfg(feature = "framed")]
 pub use framed::{AmqpCodec, FramedError};

@@ -11,6 +11,7 @@ mod macros;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::error::Problem;
+use crate::frame::{FrameKind, encode_frame};
 use crate::wire::{Field, Fields, FieldsMut, Reader, Wire};
 use crate::{DecodeError, FieldTable, LongStr, ReplyCode, Secret, ShortStr};
 

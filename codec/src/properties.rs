@@ -22,6 +22,13 @@ impl BasicProperties {
     pub fn fill_in(&mut self, payload: &[u8]) -> Result<u64, DecodeError> {
         read_header(&mut Reader::copying("content header", payload), self)
     }
+
+    pub(crate) fn encode_header(&self, body_size: u64, out: &mut BytesMut) {
+        out.put_u16(BASIC);
+        out.put_u16(0);
+        out.put_u64(body_size);
+        self.encode(out);
+    }
 }
 
 /// Where in the payload the flags of the properties are: behind class, weight and body size.
@@ -111,10 +118,7 @@ impl ContentHeader {
 
     /// Appends the payload of a header frame.
     pub fn encode(&self, out: &mut BytesMut) {
-        out.put_u16(BASIC);
-        out.put_u16(0);
-        out.put_u64(self.body_size);
-        self.properties.encode(out);
+        self.properties.encode_header(self.body_size, out);
     }
 }
 

@@ -217,7 +217,7 @@ impl Run {
         self.handed += body.len() * 2;
         let publish = basic::Publish::default();
         let may = self.connection.is_channel_open(channel);
-        match self.connection.publish(channel, publish, properties, &body) {
+        match self.connection.publish(channel, &publish, &properties, &body) {
             Ok(()) => assert!(may),
             Err(Misuse::FrameTooLarge { .. }) => assert!(may),
             Err(_) => assert!(!may),

@@ -33,9 +33,9 @@ use core::fmt;
 
 use bytes::{Bytes, BytesMut};
 use leveret_codec::{
-    BasicProperties, ContentHeader, FRAME_OVERHEAD, FieldTable, FieldValue, Frame, Method,
-    ProtocolHeader, ReplyCode, Secret, ShortStr, basic, channel as channel_method,
-    connection as method, encode_body,
+    BasicProperties, FRAME_OVERHEAD, FieldTable, FieldValue, Frame, Method, ProtocolHeader,
+    ReplyCode, Secret, ShortStr, basic, channel as channel_method, connection as method,
+    encode_body, encode_header,
 };
 
 use self::channel::Channels;
@@ -254,7 +254,8 @@ impl Connection {
     /// [`Misuse`] if the channel is not open or the method too large for a frame.
     pub fn send(&mut self, channel: u16, method: impl Into<Method>) -> Result<(), Misuse> {
         self.expect_channel(channel)?;
-        self.transmit_within_frame_max(&Frame::method(channel, method))
+        let frame = Frame::method(channel, method);
+        self.transmit_within_frame_max(|out| frame.encode(out))
     }
 
     /// Sends a message: method, content header, and the body in frames of at most frame-max.
@@ -264,16 +265,15 @@ impl Connection {
     pub fn publish(
         &mut self,
         channel: u16,
-        publish: basic::Publish,
-        properties: BasicProperties,
+        publish: &basic::Publish,
+        properties: &BasicProperties,
         body: &[u8],
     ) -> Result<(), Misuse> {
         self.expect_channel(channel)?;
         let start = self.transmit.len();
-        Frame::method(channel, publish).encode(&mut self.transmit);
+        publish.encode_frame(channel, &mut self.transmit);
         let body_size = u64::try_from(body.len()).unwrap_or(u64::MAX);
-        let header = ContentHeader { body_size, properties };
-        self.transmit_within_frame_max(&Frame::Header { channel, header })
+        self.transmit_within_frame_max(|out| encode_header(channel, body_size, properties, out))
             .inspect_err(|_| self.transmit.truncate(start))?;
         let max_payload = self.frame_max.saturating_sub(FRAME_OVERHEAD);
         encode_body(channel, body, max_payload, &mut self.transmit);
@@ -288,7 +288,8 @@ impl Connection {
         self.expect_open()?;
         let renewed = Some(new_secret.clone());
         let method = method::UpdateSecret { new_secret, reason };
-        self.transmit_within_frame_max(&Frame::method(0, method))?;
+        let frame = Frame::method(0, method);
+        self.transmit_within_frame_max(|out| frame.encode(out))?;
         self.renewed = renewed;
         Ok(())
     }
@@ -331,9 +332,12 @@ impl Connection {
         Frame::method(channel, method).encode(&mut self.transmit);
     }
 
-    fn transmit_within_frame_max(&mut self, frame: &Frame) -> Result<(), Misuse> {
+    fn transmit_within_frame_max(
+        &mut self,
+        encode: impl FnOnce(&mut BytesMut),
+    ) -> Result<(), Misuse> {
         let start = self.transmit.len();
-        frame.encode(&mut self.transmit);
+        encode(&mut self.transmit);
         let size = self.transmit.len().saturating_sub(start);
         if size > usize::try_from(self.frame_max).unwrap_or(usize::MAX) {
             self.transmit.truncate(start);

@@ -12,12 +12,12 @@ use super::calls::{Call, Phase};
 use super::resolving::ended_error;
 use super::side_channels::SideChannels;
 use super::{CallId, Requester, Subscription, sending};
-use crate::connection::{Connection, Content, Event, Misuse, Unreadable, Violation};
+use crate::connection::{Connection, Content, Event, Misuse, Violation};
 use crate::engine::{Engine, SILENT};
 use crate::message::REPLY_TO;
 use crate::observers::Observers;
 use crate::reconnect::Link;
-use crate::{CallError, ConnectionState, Fault, Instant, Reply, SessionError};
+use crate::{CallError, ConnectionState, Fault, Instant, SessionError};
 
 impl Engine for Requester {
     type Work = core::convert::Infallible;
@@ -231,29 +231,28 @@ impl Requester {
     }
 
     fn handle_content(&mut self, channel: u16, content: Box<Content>) -> Result<(), Violation> {
-        let Content { method, properties, body } = *content;
         let beside = self.side_channels.get(channel);
         let own = beside.filter(|beside| beside.is_own).and_then(|beside| beside.call);
-        let correlation_id = properties.correlation_id.as_ref();
+        let correlation_id = content.properties.correlation_id.as_ref();
         let id = own.or_else(|| self.calls.parse(correlation_id?.as_bytes()));
-        match method {
+        match &content.method {
             Method::BasicReturn(returned) => {
                 let id = id.filter(|id| self.is_sent(*id));
                 if let Some(id) = id {
                     self.take_as_proof(id);
-                    self.resolve(id, Err(unroutable(&returned)));
+                    self.resolve(id, Err(unroutable(returned)));
                 }
                 Ok(())
             }
             Method::BasicDeliver(deliver) => {
-                if beside.is_none() && !self.is_subscribed(channel, &deliver) {
+                if beside.is_none() && !self.is_subscribed(channel, deliver) {
                     let text = "basic.deliver for a consumer that does not exist";
                     return Err(Violation::new(ReplyCode::COMMAND_INVALID, text));
                 }
-                self.handle_reply(id, body.map(|body| Reply { body, properties }));
+                self.handle_reply(id, content);
                 Ok(())
             }
-            method => Err(Violation::unasked(&method)),
+            method => Err(Violation::unasked(method)),
         }
     }
 
@@ -273,22 +272,18 @@ impl Requester {
     }
 
     /// A reply answers a call that was sent. Any other is late, a duplicate, or not for us.
-    fn handle_reply(&mut self, id: Option<CallId>, reply: Result<Reply, Unreadable>) {
-        if reply.is_err() {
+    fn handle_reply(&mut self, id: Option<CallId>, content: Box<Content>) {
+        let is_unreadable = content.body.is_err();
+        if is_unreadable {
             self.stats.unreadable_replies = self.stats.unreadable_replies.saturating_add(1);
         }
         match id {
             Some(id) if self.is_sent(id) => {
                 self.take_as_proof(id);
-                let fault = reply.as_ref().ok().and_then(Fault::from_reply);
-                let result = match fault {
-                    Some(fault) => Err(CallError::Fault(fault)),
-                    None => reply.map_err(CallError::UnreadableReply),
-                };
-                self.resolve(id, result);
+                self.resolve(id, answer(content));
             }
             // Counted, and more is not known of it.
-            _ if reply.is_err() => {}
+            _ if is_unreadable => {}
             Some(_) => self.stats.late_replies = self.stats.late_replies.saturating_add(1),
             None => self.stats.unknown_replies = self.stats.unknown_replies.saturating_add(1),
         }
@@ -359,6 +354,18 @@ impl Requester {
             }
             _ => CallError::ChannelClosed { code, text, written },
         }
+    }
+}
+
+/// What a reply says: the answer itself, or a fault.
+fn answer(content: Box<Content>) -> Result<Box<Content>, CallError> {
+    let body = match &content.body {
+        Ok(body) => body,
+        Err(unreadable) => return Err(CallError::UnreadableReply(unreadable.clone())),
+    };
+    match Fault::of_reply(&content.properties, body) {
+        Some(fault) => Err(CallError::Fault(fault)),
+        None => Ok(content),
     }
 }
 

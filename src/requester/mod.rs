@@ -20,6 +20,7 @@
 //! next. A request that the broker may refuse goes on a channel beside the shared one, which is lent to it.
 
 mod calls;
+mod correlation;
 mod deadlines;
 mod events;
 mod resolving;
@@ -28,6 +29,7 @@ mod sending;
 mod side_channels;
 mod stats;
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -40,7 +42,7 @@ use self::calls::{Call, Calls, Phase};
 use self::deadlines::Deadlines;
 use self::resolving::ended_error;
 use self::side_channels::SideChannels;
-use crate::connection::{Config, Connection};
+use crate::connection::{Config, Connection, Content};
 use crate::engine::Engine;
 use crate::message::check;
 use crate::observers::Observers;
@@ -176,17 +178,24 @@ impl Requester {
             return Err(CallError::Busy { limit: self.max_in_flight });
         }
         self.stats.calls = self.stats.calls.saturating_add(1);
-        let deadline = now.after(timeout);
-        let id = self.calls.insert(Call::new(outgoing, timeout, deadline));
-        self.deadlines.push(deadline, id, &mut self.calls);
-        if self.waiting.is_empty() && self.may_start() {
-            self.start(now, id);
-        } else {
-            self.forget_ended_waiting();
-            self.waiting.push_back(id);
-            self.start_waiting(now);
-        }
+        let outgoing = match self.send_at_once(now, outgoing, timeout) {
+            Ok(id) => return Ok(id),
+            Err(outgoing) => outgoing,
+        };
+        let retry = outgoing.retry;
+        let id = self.register(now, Phase::Waiting(Box::new(outgoing)), retry, timeout);
+        self.forget_ended_waiting();
+        self.waiting.push_back(id);
+        self.start_waiting(now);
         Ok(id)
+    }
+
+    /// Makes a place for a call, before anything of it is written.
+    fn register(&mut self, now: Instant, phase: Phase, retry: Retry, timeout: Duration) -> CallId {
+        let deadline = now.after(timeout);
+        let id = self.calls.insert(Call::new(phase, retry, timeout, deadline));
+        self.deadlines.push(deadline, id, &mut self.calls);
+        id
     }
 
     /// Asks for the result of a call, which is gone once it is given out.
@@ -206,7 +215,7 @@ impl Requester {
             return Poll::Pending;
         }
         match self.calls.remove(id) {
-            Some(Call { phase: Phase::Done(result), .. }) => Poll::Ready(result),
+            Some(Call { phase: Phase::Done(result), .. }) => Poll::Ready(result.and_then(reply)),
             _ => Poll::Pending,
         }
     }
@@ -261,6 +270,11 @@ impl Requester {
     pub fn ended(&self) -> Option<&Result<(), SessionError>> {
         self.ended.as_ref()
     }
+}
+
+fn reply(content: Box<Content>) -> Result<Reply, CallError> {
+    let Content { properties, body, .. } = *content;
+    Ok(Reply { body: body.map_err(CallError::UnreadableReply)?, properties })
 }
 
 #[cfg(test)]

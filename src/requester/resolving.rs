@@ -1,8 +1,11 @@
 //! How calls end, each once.
 
+use alloc::boxed::Box;
+
 use super::Requester;
-use super::calls::{Call, CallId, Outgoing, Phase};
-use crate::{CallError, Instant, Reply, SessionError};
+use super::calls::{Call, CallId, Phase};
+use crate::connection::Content;
+use crate::{CallError, Instant, SessionError};
 
 impl Requester {
     /// Whether the call's request has been handed to the connection. Nothing takes it back from
@@ -20,13 +23,13 @@ impl Requester {
     }
 
     /// Ends a call, once, or sends it again.
-    pub(super) fn resolve(&mut self, id: CallId, result: Result<Reply, CallError>) {
+    pub(super) fn resolve(&mut self, id: CallId, result: Result<Box<Content>, CallError>) {
         let goes_on = self.ended.is_none();
         let Some(call) = self.calls.get_mut(id) else { return };
         if call.phase.is_done() {
             return;
         }
-        let phase = core::mem::replace(&mut call.phase, Phase::Waiting(Outgoing::default()));
+        let phase = core::mem::replace(&mut call.phase, Phase::BEGUN);
         let was_in_flight = phase.is_in_flight();
         let did_well = is_word_of_the_channel(&result);
         let result = match result {
@@ -104,7 +107,7 @@ impl Requester {
 }
 
 /// Whether the channel has been heard of since the request went out, so that the broker has taken it.
-fn is_word_of_the_channel(result: &Result<Reply, CallError>) -> bool {
+fn is_word_of_the_channel(result: &Result<Box<Content>, CallError>) -> bool {
     use CallError::{Fault, UnreadableReply, Unroutable};
     matches!(result, Ok(_) | Err(Fault(_) | UnreadableReply(_) | Unroutable { .. }))
 }

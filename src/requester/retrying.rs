@@ -1,5 +1,7 @@
 //! [`Retry`]: which calls are sent again.
 
+use alloc::boxed::Box;
+
 use super::calls::Outgoing;
 use crate::{CallError, Outcome};
 
@@ -25,9 +27,9 @@ pub(super) struct Retries {
     retry: Retry,
     made: u8,
     /// The request once more, while the first is under way.
-    spare: Option<Outgoing>,
+    spare: Option<Box<Outgoing>>,
     /// What a former attempt failed of, if a server may have run it.
-    unknown: Option<CallError>,
+    unknown: Option<Box<CallError>>,
 }
 
 /// How often a call is sent again.
@@ -41,7 +43,7 @@ impl Retries {
     /// The request is about to be sent.
     pub(super) fn keep(&mut self, outgoing: &Outgoing) {
         if self.retry != Retry::Never && self.made < MAX_RETRIES {
-            self.spare = Some(outgoing.clone());
+            self.spare = Some(outgoing.clone().into());
         }
     }
 
@@ -49,8 +51,8 @@ impl Retries {
     pub(super) fn after(
         &mut self,
         error: CallError,
-        unsent: Option<Outgoing>,
-    ) -> Result<Outgoing, CallError> {
+        unsent: Option<Box<Outgoing>>,
+    ) -> Result<Box<Outgoing>, CallError> {
         let outcome = error.outcome();
         let is_transient =
             matches!(error, CallError::Disconnected { .. } | CallError::ChannelClosed { .. });
@@ -66,7 +68,7 @@ impl Retries {
         {
             self.made = self.made.saturating_add(1);
             if outcome == Outcome::Unknown {
-                self.unknown = Some(error);
+                self.unknown = Some(error.into());
             }
             return Ok(outgoing);
         }
@@ -79,7 +81,7 @@ impl Retries {
             (Some(_), CallError::Timeout { timeout, cause, .. }) => {
                 CallError::Timeout { timeout, written: true, cause }
             }
-            (Some(unknown), error) if error.outcome() == Outcome::NotExecuted => unknown,
+            (Some(unknown), error) if error.outcome() == Outcome::NotExecuted => *unknown,
             (_, error) => error,
         }
     }

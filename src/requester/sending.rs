@@ -1,5 +1,6 @@
 //! From a call that waits to a request on the wire.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use leveret_codec::{ShortStr, basic};
@@ -28,32 +29,59 @@ impl Requester {
             && self.connection.transmit_len() < MAX_UNSENT
     }
 
+    /// Sends a new call's request at once, if nothing is in its way: neither its turn nor a channel of
+    /// its own is to be waited for. This is how most calls go.
+    pub(super) fn send_at_once(
+        &mut self,
+        now: Instant,
+        mut outgoing: Outgoing,
+        timeout: Duration,
+    ) -> Result<CallId, Outgoing> {
+        let Subscription::Ready { channel, .. } = self.subscription else { return Err(outgoing) };
+        if !self.waiting.is_empty() || !self.may_start() || self.goes_beside(&outgoing) {
+            return Err(outgoing);
+        }
+        let id = self.register(now, Phase::BEGUN, outgoing.retry, timeout);
+        self.in_flight = self.in_flight.saturating_add(1);
+        self.publish(now, id, channel, &mut outgoing);
+        Ok(id)
+    }
+
     /// Sends the call's request, or first finds a channel for it.
     pub(super) fn start(&mut self, now: Instant, id: CallId) {
         let Subscription::Ready { channel: shared, .. } = self.subscription else { return };
-        let Some(Call { phase, .. }) = self.calls.get_mut(id) else { return };
-        let Phase::Waiting(outgoing) = phase else { return };
+        let Some(call) = self.calls.get_mut(id) else { return };
+        if !matches!(call.phase, Phase::Waiting(_)) {
+            return;
+        }
+        let phase = core::mem::replace(&mut call.phase, Phase::BEGUN);
+        let Some(outgoing) = phase.into_unsent() else { return };
+        self.in_flight = self.in_flight.saturating_add(1);
+        if self.goes_beside(&outgoing) {
+            self.start_on_another(now, id, outgoing);
+        } else {
+            self.write(now, id, shared, outgoing);
+        }
+    }
+
+    /// Finds a channel beside the shared one.
+    fn start_on_another(&mut self, now: Instant, id: CallId, outgoing: Box<Outgoing>) {
         let is_own = outgoing.own_channel;
-        // With a single channel, there is none beside it.
-        let is_only = self.connection.channel_max() == 1;
-        let goes_beside = is_own || (is_risky(outgoing, self.proven_size) && !is_only);
-        let lent = (goes_beside && !is_own).then(|| self.side_channels.lend(id)).flatten();
-        let channel = match (goes_beside, lent) {
-            (false, _) => Ok(shared),
-            (true, Some(channel)) => Ok(channel),
-            (true, None) => self.connection.open_channel(),
-        };
-        if matches!(channel, Err(Misuse::NoFreeChannel(_))) && !is_only {
+        let lent = if is_own { None } else { self.side_channels.lend(id) };
+        let opened = lent.map_or_else(|| self.connection.open_channel(), Ok);
+        let Some(call) = self.calls.get_mut(id) else { return };
+        // With a single channel, there is none beside it that could become free.
+        if matches!(opened, Err(Misuse::NoFreeChannel(max)) if max != 1) {
+            call.phase = Phase::Waiting(outgoing);
+            self.in_flight = self.in_flight.saturating_sub(1);
             // One that is kept for others makes room for it.
             if let Some(idle) = self.side_channels.take_idle() {
                 self.abandon_channel(idle);
             }
             return self.without_channel.push_back(id);
         }
-        *phase = Phase::Opening(core::mem::take(outgoing));
-        self.in_flight = self.in_flight.saturating_add(1);
-        match channel {
-            Ok(channel) if !goes_beside => self.publish(now, id, channel),
+        call.phase = Phase::Opening(outgoing);
+        match opened {
             Ok(channel) if lent.is_some() => self.start_beside(now, id, channel),
             Ok(channel) => self.side_channels.add(channel, id, is_own),
             // The event that says why follows, and puts it back among those that wait.
@@ -62,30 +90,52 @@ impl Requester {
         }
     }
 
+    /// Whether the request needs a channel beside the shared one.
+    fn goes_beside(&self, outgoing: &Outgoing) -> bool {
+        // With a single channel, there is none beside it.
+        let is_only = self.connection.channel_max() == 1;
+        outgoing.own_channel || (is_risky(outgoing, self.proven_size) && !is_only)
+    }
+
     /// The call's consumer is there, on the channel that it is lent: the request may go, or else is
     /// held back.
     pub(super) fn start_beside(&mut self, now: Instant, id: CallId, channel: u16) {
         let may_publish = self.may_publish(channel);
         self.side_channels.hold_back(channel, !may_publish);
-        if may_publish {
-            self.publish(now, id, channel);
+        if !may_publish {
+            return;
+        }
+        let Some(Call { phase, .. }) = self.calls.get_mut(id) else { return };
+        if let Phase::Opening(_) = phase
+            && let Some(outgoing) = core::mem::replace(phase, Phase::BEGUN).into_unsent()
+        {
+            self.write(now, id, channel, outgoing);
         }
     }
 
-    fn publish(&mut self, now: Instant, id: CallId, channel: u16) {
+    /// Publishes a request that has waited.
+    fn write(&mut self, now: Instant, id: CallId, channel: u16, mut outgoing: Box<Outgoing>) {
+        self.publish(now, id, channel, &mut outgoing);
+    }
+
+    /// Publishes the request of a call that has just begun.
+    fn publish(&mut self, now: Instant, id: CallId, channel: u16, outgoing: &mut Outgoing) {
         let correlation_id = self.calls.correlation_id(id);
         let Some(call) = self.calls.get_mut(id) else { return };
-        let Phase::Opening(outgoing) = &mut call.phase else { return };
         call.retries.keep(outgoing);
-        let Outgoing { exchange, routing_key, mut properties, body, .. } =
-            core::mem::take(outgoing);
+        let Outgoing { exchange, routing_key, properties, body, .. } = outgoing;
         properties.reply_to = Some(REPLY_TO);
         properties.message_id.get_or_insert_with(|| correlation_id.clone());
         properties.correlation_id = Some(correlation_id);
         properties.delivery_mode.get_or_insert(TRANSIENT);
         properties.expiration.get_or_insert_with(|| expiration(call.deadline.since(now)));
-        let publish = basic::Publish { exchange, routing_key, mandatory: true, immediate: false };
-        match self.connection.publish(channel, publish, properties, &body) {
+        let publish = basic::Publish {
+            exchange: core::mem::take(exchange),
+            routing_key: core::mem::take(routing_key),
+            mandatory: true,
+            immediate: false,
+        };
+        match self.connection.publish(channel, &publish, properties, body) {
             Ok(()) => {
                 let body_size = u64::try_from(body.len()).unwrap_or(u64::MAX);
                 let length = u64::try_from(self.connection.transmit_len()).unwrap_or(u64::MAX);
@@ -147,9 +197,24 @@ const TRANSIENT: u8 = 1;
 /// The time a request may wait in a queue, in milliseconds: as long as its caller waits. It is at
 /// least 1, since 0 would mean "only if a consumer is idle this moment".
 fn expiration(remaining: Duration) -> ShortStr {
-    let milliseconds = remaining.as_millis().clamp(1, MAX_EXPIRATION);
-    ShortStr::new(alloc::format!("{milliseconds}")).unwrap_or_default()
+    let milliseconds = u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX);
+    decimal(milliseconds.clamp(1, MAX_EXPIRATION))
+}
+
+fn decimal(mut number: u64) -> ShortStr {
+    // As many digits as the largest number has.
+    let mut digits = [b'0'; 20];
+    let mut start = digits.len();
+    for (index, digit) in digits.iter_mut().enumerate().rev() {
+        *digit = b"0123456789".get((number % 10) as usize).copied().unwrap_or_default();
+        number /= 10;
+        start = index;
+        if number == 0 {
+            break;
+        }
+    }
+    ShortStr::copied(digits.get(start..).unwrap_or_default()).unwrap_or_default()
 }
 
 /// RabbitMQ refuses more than ten years.
-const MAX_EXPIRATION: u128 = 10 * 365 * 24 * 60 * 60 * 1000;
+const MAX_EXPIRATION: u64 = 10 * 365 * 24 * 60 * 60 * 1000;

@@ -51,7 +51,7 @@ impl Letter {
             reply_properties(reply.properties, &publish.routing_key, correlation_id.clone());
         let problem = match check(&properties) {
             Err(problem) => String::from(problem),
-            Ok(()) => match connection.publish(channel, publish.clone(), properties, &reply.body) {
+            Ok(()) => match connection.publish(channel, &publish, &properties, &reply.body) {
                 Ok(()) => return if is_fault { Sent::Fault } else { Sent::Reply },
                 Err(misuse @ Misuse::FrameTooLarge { .. }) => format!("{misuse}"),
                 Err(_) => return Sent::Failed,
@@ -59,7 +59,7 @@ impl Letter {
         };
         let fault = Fault::new(Fault::INVALID_REPLY, problem).into_reply();
         let properties = reply_properties(fault.properties, &publish.routing_key, correlation_id);
-        match connection.publish(channel, publish, properties, &fault.body) {
+        match connection.publish(channel, &publish, &properties, &fault.body) {
             Ok(()) => Sent::Fault,
             Err(_) => Sent::Failed,
         }

@@ -76,6 +76,16 @@ macro_rules! methods {
                     }
 
                     impl $name {
+                        /// Appends the method as a frame, as [`Frame::encode`](crate::Frame::encode)
+                        /// does, without being moved into one.
+                        pub fn encode_frame(&self, channel: u16, out: &mut BytesMut) {
+                            encode_frame(FrameKind::Method, channel, out, |out| {
+                                let ids: [u16; 2] = [$class_id, $id];
+                                ids.into_iter().for_each(|id| out.put_u16(id));
+                                self.encode_fields(&mut FieldsMut::new(out));
+                            });
+                        }
+
                         #[allow(unused_variables, reason = "methods without fields")]
                         pub(super) fn decode_fields(
                             fields: &mut Fields<'_, '_>,

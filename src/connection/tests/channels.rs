@@ -56,7 +56,7 @@ fn channels_that_do_not_exist() {
         assert_eq!(dialogue.connection.close_channel(number), refused);
         let properties = BasicProperties::default();
         let publish = basic::Publish::default();
-        assert_eq!(dialogue.connection.publish(number, publish, properties, b"x"), refused);
+        assert_eq!(dialogue.connection.publish(number, &publish, &properties, b"x"), refused);
         assert!(!dialogue.connection.may_publish(number));
     }
     dialogue.client_is_silent();

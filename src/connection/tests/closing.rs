@@ -132,7 +132,7 @@ fn close_waits_its_turn() {
 fn commands_after_our_close() {
     let mut dialogue = closing();
     let properties = BasicProperties::default();
-    let published = dialogue.connection.publish(1, basic::Publish::default(), properties, b"x");
+    let published = dialogue.connection.publish(1, &basic::Publish::default(), &properties, b"x");
     assert_eq!(published, Err(Misuse::NotOpen));
     assert_eq!(dialogue.connection.open_channel(), Err(Misuse::NotOpen));
     assert_eq!(dialogue.connection.close_channel(1), Err(Misuse::NotOpen));

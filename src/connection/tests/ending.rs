@@ -87,7 +87,7 @@ impl Dialogue {
         assert_eq!(self.unread(), b"", "input is taken, and dropped");
 
         let empty = BasicProperties::default;
-        let publish = self.connection.publish(1, basic::Publish::default(), empty(), b"body");
+        let publish = self.connection.publish(1, &basic::Publish::default(), &empty(), b"body");
         assert_eq!(publish, Err(Misuse::NotOpen));
         assert_eq!(self.connection.send(1, basic::Qos::default()), Err(Misuse::NotOpen));
         assert_eq!(self.connection.open_channel(), Err(Misuse::NotOpen));

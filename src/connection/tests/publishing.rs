@@ -27,7 +27,7 @@ fn with_frame_max(frame_max: u32) -> Dialogue {
 fn assert_split(frame_max: u32, size: usize, pieces: &[usize]) {
     let mut dialogue = with_frame_max(frame_max);
     let body: Vec<u8> = (0..size).map(|index| (index % 251) as u8).collect();
-    dialogue.connection.publish(1, publish(), properties(), &body).unwrap();
+    dialogue.connection.publish(1, &publish(), &properties(), &body).unwrap();
 
     dialogue.client_sends(on(1, publish()));
     let header = ContentHeader { body_size: size as u64, properties: properties() };
@@ -62,7 +62,7 @@ fn an_empty_body_has_no_frame() {
 #[test]
 fn a_message_to_the_octet() {
     let mut dialogue = Dialogue::with_channels(1);
-    dialogue.connection.publish(1, publish(), properties(), b"hi").unwrap();
+    dialogue.connection.publish(1, &publish(), &properties(), b"hi").unwrap();
     dialogue.client_sends_octets(
         b"\x01\x00\x01\x00\x00\x00\x0c\x00\x3c\x00\x28\x00\x00\x00\x03rpc\x01\xce\
           \x02\x00\x01\x00\x00\x00\x0f\x00\x3c\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x10\x00\x01\xce\
@@ -83,19 +83,19 @@ fn properties_of(size: usize) -> BasicProperties {
 #[test]
 fn a_header_of_frame_max_is_sent_and_a_larger_one_is_misuse() {
     let mut dialogue = with_frame_max(4096);
-    dialogue.connection.publish(1, publish(), properties_of(4096), b"").unwrap();
+    dialogue.connection.publish(1, &publish(), &properties_of(4096), b"").unwrap();
     dialogue.client_sends(on(1, publish()));
     let header = ContentHeader { body_size: 0, properties: properties_of(4096) };
     dialogue.client_sends(Frame::Header { channel: 1, header });
 
-    let result = dialogue.connection.publish(1, publish(), properties_of(4097), b"body");
+    let result = dialogue.connection.publish(1, &publish(), &properties_of(4097), b"body");
     assert_eq!(result, Err(Misuse::FrameTooLarge { size: 4097, frame_max: 4096 }));
     dialogue.client_is_silent();
 
     // Nor does it take anything along that was waiting before, or spoil what comes after.
     dialogue.connection.send(1, basic::Qos::default()).unwrap();
-    dialogue.connection.publish(1, publish(), properties_of(4097), b"body").unwrap_err();
-    dialogue.connection.publish(1, publish(), properties(), b"").unwrap();
+    dialogue.connection.publish(1, &publish(), &properties_of(4097), b"body").unwrap_err();
+    dialogue.connection.publish(1, &publish(), &properties(), b"").unwrap();
     dialogue.client_sends(on(1, basic::Qos::default()));
     dialogue.client_sends(on(1, publish()));
     let header = ContentHeader { body_size: 0, properties: properties() };
