@@ -1,7 +1,10 @@
 //! A client under test: so many callers, each of which calls, checks the reply and calls again.
 
+mod amqprs;
 mod floor;
+mod lapin;
 mod leveret;
+mod pending;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -95,24 +98,25 @@ pub(crate) fn run(options: &Options) -> Result {
 async fn make_calls(options: &Options, run: Arc<Run>) -> Result {
     match options.implementation {
         Implementation::Floor => floor::run(options, run).await,
-        Implementation::Leveret => {
-            let caller = leveret::connect(options).await?;
-            callers(options, &run, &caller).await?;
-            caller.close().await;
-            Ok(())
-        }
-        Implementation::Lapin | Implementation::Amqprs => Err("not yet".into()),
+        Implementation::Leveret => callers::<leveret::Leveret>(options, &run).await,
+        Implementation::Lapin => callers::<lapin::Lapin>(options, &run).await,
+        Implementation::Amqprs => callers::<amqprs::Amqprs>(options, &run).await,
     }
 }
 
 /// What makes a call.
-trait Caller: Clone + Send + 'static {
+trait Caller: Clone + Send + Sized + 'static {
+    async fn connect(options: &Options) -> Result<Self>;
+
     /// The size of the reply's body.
     fn call(&self) -> impl Future<Output = Result<usize>> + Send;
+
+    async fn close(self) -> Result;
 }
 
 /// All callers, until the run has ended.
-async fn callers(options: &Options, run: &Arc<Run>, caller: &impl Caller) -> Result {
+async fn callers<C: Caller>(options: &Options, run: &Arc<Run>) -> Result {
+    let caller = C::connect(options).await?;
     let mut tasks = JoinSet::new();
     for _ in 0..options.in_flight {
         tasks.spawn(call_again(caller.clone(), options.body_size, Arc::clone(run)));
@@ -120,7 +124,7 @@ async fn callers(options: &Options, run: &Arc<Run>, caller: &impl Caller) -> Res
     while let Some(ended) = tasks.join_next().await {
         ended??;
     }
-    Ok(())
+    caller.close().await
 }
 
 async fn call_again(caller: impl Caller, body_size: usize, run: Arc<Run>) -> Result {

@@ -8,6 +8,7 @@ mod measurement;
 mod responder;
 mod run;
 mod server;
+mod uri;
 mod wire;
 
 use std::process::ExitCode;

@@ -13,23 +13,22 @@ pub(super) struct Leveret {
     body: Bytes,
 }
 
-pub(super) async fn connect(options: &Options) -> Result<Leveret> {
-    // The limit is not what is measured.
-    let client =
-        Client::builder(&*options.url).max_in_flight(options.in_flight + 1).connect().await?;
-    let body = Bytes::from(vec![0; options.body_size]);
-    Ok(Leveret { client, queue: options.queue.clone(), body })
-}
-
-impl Leveret {
-    pub(super) async fn close(self) {
-        self.client.close().await;
-    }
-}
-
 impl Caller for Leveret {
+    async fn connect(options: &Options) -> Result<Self> {
+        // The limit is not what is measured.
+        let client =
+            Client::builder(&*options.url).max_in_flight(options.in_flight + 1).connect().await?;
+        let body = Bytes::from(vec![0; options.body_size]);
+        Ok(Self { client, queue: options.queue.clone(), body })
+    }
+
     async fn call(&self) -> Result<usize> {
         let reply = self.client.call(&*self.queue, self.body.clone()).await?;
         Ok(reply.body.len())
+    }
+
+    async fn close(self) -> Result {
+        self.client.close().await;
+        Ok(())
     }
 }

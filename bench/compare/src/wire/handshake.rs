@@ -4,14 +4,12 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use percent_encoding::percent_decode_str;
-use url::Url;
-
 use super::{
     CHANNEL, FRAME_END, FRAME_HEADER_SIZE, FRAME_MAX, METHOD, Reader, id, long_string, method,
     short_string, unexpected,
 };
 use crate::Result;
+use crate::uri::Uri;
 
 /// A connection with one open channel.
 pub(crate) struct Connected {
@@ -23,10 +21,8 @@ pub(crate) struct Connected {
 /// # Errors
 /// Whatever is in the way.
 pub(crate) fn connect(uri: &str) -> Result<Connected> {
-    let uri = Url::parse(uri)?;
-    let decoded = |text: &str| percent_decode_str(text).collect::<Vec<u8>>();
-    let host = uri.host_str().ok_or("the URI has no host")?;
-    let stream = TcpStream::connect((host, uri.port().unwrap_or(5672)))?;
+    let uri = Uri::parse(uri)?;
+    let stream = TcpStream::connect((&*uri.host, uri.port))?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     let mut connected = Connected { stream };
@@ -38,9 +34,7 @@ pub(crate) fn connect(uri: &str) -> Result<Connected> {
     // No client properties.
     start_ok.extend_from_slice(&[0; 4]);
     short_string(&mut start_ok, b"PLAIN");
-    let login =
-        [&[0], &*decoded(uri.username()), &[0], &decoded(uri.password().unwrap_or(""))].concat();
-    long_string(&mut start_ok, &login);
+    long_string(&mut start_ok, format!("\0{}\0{}", uri.user, uri.password).as_bytes());
     short_string(&mut start_ok, b"en_US");
     connected.send(0, id::CONNECTION_START_OK, &start_ok)?;
 
@@ -57,8 +51,7 @@ pub(crate) fn connect(uri: &str) -> Result<Connected> {
     connected.send(0, id::CONNECTION_TUNE_OK, &tune_ok)?;
 
     let mut open = Vec::new();
-    let virtual_host = decoded(uri.path().strip_prefix('/').unwrap_or(""));
-    short_string(&mut open, if virtual_host.is_empty() { b"/" } else { &virtual_host });
+    short_string(&mut open, uri.virtual_host.as_bytes());
     open.extend_from_slice(&[0, 0]);
     connected.call(0, id::CONNECTION_OPEN, &open, id::CONNECTION_OPEN_OK)?;
     connected.call(CHANNEL, id::CHANNEL_OPEN, &[0], id::CHANNEL_OPEN_OK)?;
