@@ -1,6 +1,9 @@
 //! A server under test: it sends each request's body back.
 
+mod amqprs;
 mod floor;
+mod lapin;
+mod leveret;
 
 use std::io::BufRead as _;
 use std::sync::Arc;
@@ -10,6 +13,7 @@ use clap::Args;
 use tokio::sync::oneshot;
 
 use crate::measurement::Usage;
+use crate::wire::{self, id};
 use crate::{Implementation, Result, RuntimeKind, allocations};
 
 /// Of unacknowledged requests.
@@ -50,17 +54,29 @@ pub(crate) fn run(options: &Options) -> Result {
     if options.count_allocations {
         allocations::count();
     }
+    // Durable, and no arguments.
+    with_queue(options, id::QUEUE_DECLARE, &[0b10, 0, 0, 0, 0], id::QUEUE_DECLARE_OK)?;
     let served = Served::default();
     let stop = obey_standard_input(served.clone());
-    options.runtime.build()?.block_on(serve(options, served, stop))
+    options.runtime.build()?.block_on(serve(options, served, stop))?;
+    // Whatever is in it.
+    with_queue(options, id::QUEUE_DELETE, &[0], id::QUEUE_DELETE_OK)
+}
+
+/// Declares or deletes the queue, the same for every server; `arguments` are those after its name.
+fn with_queue(options: &Options, method: u32, arguments: &[u8], answer: u32) -> Result {
+    let mut all = vec![0, 0];
+    wire::short_string(&mut all, options.queue.as_bytes());
+    all.extend_from_slice(arguments);
+    wire::connect(&options.url)?.ask(method, &all, answer)
 }
 
 async fn serve(options: &Options, served: Served, stop: oneshot::Receiver<()>) -> Result {
     match options.implementation {
         Implementation::Floor => floor::run(options, served, stop).await,
-        Implementation::Leveret | Implementation::Lapin | Implementation::Amqprs => {
-            Err("not yet".into())
-        }
+        Implementation::Leveret => leveret::run(options, served, stop).await,
+        Implementation::Lapin => lapin::run(options, served, stop).await,
+        Implementation::Amqprs => amqprs::run(options, served, stop).await,
     }
 }
 

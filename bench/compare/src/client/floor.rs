@@ -31,7 +31,8 @@ struct Floor {
     correlation_id_at: usize,
     slots: Vec<Slot>,
     reply: Reply,
-    has_ended: bool,
+    /// Callers that go on.
+    left: usize,
 }
 
 /// A caller.
@@ -70,7 +71,7 @@ impl Floor {
             correlation_id_at,
             slots: (0..options.in_flight).map(|_| Slot { begin, generation: 0 }).collect(),
             reply: Reply::Deliver,
-            has_ended: false,
+            left: options.in_flight,
         }
     }
 
@@ -91,7 +92,7 @@ impl Floor {
             slot.generation = slot.generation.wrapping_add(1);
             self.request(number, output);
         } else {
-            self.has_ended = true;
+            self.left -= 1;
         }
     }
 
@@ -142,7 +143,7 @@ impl Peer for Floor {
     }
 
     fn batch_ends(&mut self, _: &mut Output) -> Result<Ends> {
-        Ok(if self.has_ended { Ends::Yes } else { Ends::No })
+        Ok(if self.left == 0 { Ends::Yes } else { Ends::No })
     }
 }
 

@@ -9,11 +9,6 @@ use crate::wire::{self, CHANNEL, Ends, Header, Output, Peer, Piece, Reader, id, 
 
 pub(super) async fn run(options: &Options, served: Served, stop: oneshot::Receiver<()>) -> Result {
     let mut connected = wire::connect(&options.url)?;
-    let mut queue = vec![0, 0];
-    wire::short_string(&mut queue, options.queue.as_bytes());
-    // Durable, and no arguments.
-    let declare = [&*queue, &[0b10, 0, 0, 0, 0]].concat();
-    connected.ask(id::QUEUE_DECLARE, &declare, id::QUEUE_DECLARE_OK)?;
     let [high, low] = PREFETCH.to_be_bytes();
     connected.ask(id::BASIC_QOS, &[0, 0, 0, 0, high, low, 0], id::BASIC_QOS_OK)?;
     connected.consume(&options.queue, false)?;
@@ -24,11 +19,7 @@ pub(super) async fn run(options: &Options, served: Served, stop: oneshot::Receiv
     let stream = connected.into_stream()?;
     let stop = async { _ = stop.await };
     let output = Output::new(Vec::new());
-    tokio::spawn(async move { wire::exchange(stream, output, &mut floor, stop).await }).await??;
-
-    // Neither if unused nor if empty, but whatever it is.
-    let delete = [&*queue, &[0]].concat();
-    wire::connect(&options.url)?.ask(id::QUEUE_DELETE, &delete, id::QUEUE_DELETE_OK)
+    tokio::spawn(async move { wire::exchange(stream, output, &mut floor, stop).await }).await?
 }
 
 struct Floor {
