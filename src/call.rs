@@ -5,12 +5,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use leveret_codec::{BasicProperties, FieldValue, ShortStr, TableError};
+use leveret_codec::{FieldValue, ShortStr, TableError};
 
 use crate::driver::Shared;
 use crate::requester::{CallId, Outgoing, Requester, Retry};
 use crate::trace::Operation;
-use crate::{CallError, InvalidRequest, Reply};
+use crate::{CallError, InvalidRequest, Properties, Reply};
 
 /// Configures one call.
 ///
@@ -102,8 +102,8 @@ impl<'a> RequestBuilder<'a> {
     /// All of AMQP's message properties at once. The correlation-id and the reply-to are replaced
     /// in any case; message-id, expiration and delivery-mode are chosen where they are absent. A
     /// user-id other than the one that the client logged in with makes the broker close the channel.
-    pub fn properties(mut self, properties: BasicProperties) -> Self {
-        self.outgoing.properties = properties;
+    pub fn properties(mut self, properties: impl Into<Properties>) -> Self {
+        self.outgoing.properties = properties.into();
         self
     }
 

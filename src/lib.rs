@@ -90,6 +90,7 @@ mod message;
     expect(dead_code, reason = "only users of the driver wait for an engine's state")
 )]
 mod observers;
+mod properties;
 #[cfg(feature = "tokio")]
 mod queue;
 mod reconnect;
@@ -120,6 +121,7 @@ pub use leveret_codec::{
     TooLong,
 };
 pub use message::{Fault, Reply, Request};
+pub use properties::Properties;
 #[cfg(feature = "tokio")]
 pub use queue::Queue;
 pub use reconnect::{ConnectionState, Reconnect, Reconnecting};

@@ -8,6 +8,8 @@ use core::time::Duration;
 use bytes::Bytes;
 use leveret_codec::{BasicProperties, FieldTable, FieldValue, LongStr, ShortStr, TableError};
 
+use crate::Properties;
+
 /// The pseudo-queue whose consumer gets the replies, and the reply address of every request. The
 /// broker puts an address of the consumer in its place.
 pub(crate) const REPLY_TO: ShortStr = ShortStr::from_static("amq.rabbitmq.reply-to");
@@ -70,7 +72,7 @@ pub struct Request {
     /// The payload, any octets.
     pub body: Bytes,
     /// Content type, headers and the rest of AMQP's message properties.
-    pub properties: BasicProperties,
+    pub properties: Properties,
     /// The exchange it was published to; empty for the default one.
     pub exchange: ShortStr,
     /// The routing key it was published with: with the default exchange, the queue's name.
@@ -116,13 +118,13 @@ pub struct Reply {
     /// The payload, any octets.
     pub body: Bytes,
     /// Content type, headers and the rest of AMQP's message properties.
-    pub properties: BasicProperties,
+    pub properties: Properties,
 }
 
 impl Reply {
     /// A reply without properties.
     pub fn new(body: impl Into<Bytes>) -> Self {
-        Self { body: body.into(), properties: BasicProperties::default() }
+        Self { body: body.into(), properties: Properties::EMPTY }
     }
 
     /// Sets the MIME type of the body, which FastStream and others decode by.
@@ -260,11 +262,11 @@ impl Fault {
     }
 
     /// The fault that a reply carries, if it does.
-    pub(crate) fn of_reply(properties: &BasicProperties, body: &Bytes) -> Option<Self> {
-        let headers = properties.headers.as_ref()?;
+    pub(crate) fn from_reply(reply: &Reply) -> Option<Self> {
+        let headers = reply.properties.headers.as_ref()?;
         let code = text(&headers.get(CODE_HEADER)?);
         let message = headers.get(MESSAGE_HEADER).map(|message| text(&message));
-        Some(Self { code, message: message.unwrap_or_default(), body: body.clone() })
+        Some(Self { code, message: message.unwrap_or_default(), body: reply.body.clone() })
     }
 
     pub(crate) fn into_reply(self) -> Reply {
@@ -275,7 +277,7 @@ impl Fault {
             let _ = headers.insert(name, value);
         }
         let properties = BasicProperties { headers: Some(headers), ..BasicProperties::default() };
-        Reply { body: self.body, properties }
+        Reply { body: self.body, properties: properties.into() }
     }
 }
 

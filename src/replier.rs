@@ -287,8 +287,10 @@ impl Engine for Replier {
                     self.fail(now, SessionError::ReplyRefused { code, text });
                 }
             }
-            Event::Method { method, .. } => return Err(Violation::unasked(&method)),
-            Event::Content { content, .. } => return Err(Violation::unasked(&content.method)),
+            Event::Method { method, .. } => return Err(Violation::unasked(method.name())),
+            Event::Content { content, .. } => {
+                return Err(Violation::unasked(content.origin.name()));
+            }
             Event::Blocked { reason } => self.blocked = Some(reason),
             Event::Unblocked => {
                 self.blocked = None;

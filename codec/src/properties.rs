@@ -161,6 +161,9 @@ macro_rules! properties {
         }
 
         impl BasicProperties {
+            /// None of them.
+            pub const EMPTY: Self = Self { $($name: None,)* };
+
             /// A word of flags, then the flagged values. Like RabbitMQ, this ignores the two
             /// lowest bits, which flag nothing.
             fn read(&mut self, reader: &mut Reader<'_>) -> Result<(), DecodeError> {

@@ -307,7 +307,7 @@ impl Run {
         let routing_key = ShortStr::from_static("queue");
         let outgoing = Outgoing {
             routing_key,
-            properties,
+            properties: properties.into(),
             body: body.freeze(),
             own_channel: kind.is_multiple_of(4),
             exchange: ShortStr::from_static(if kind % 8 == 3 { "exchange" } else { "" }),

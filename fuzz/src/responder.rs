@@ -250,7 +250,7 @@ impl Run {
             0 => Answer::Fault(Fault::new("code", "message")),
             1 => Answer::Panic("as the script wanted".into()),
             _ => Answer::Reply(Reply {
-                properties: script.value().unwrap_or_default(),
+                properties: script.value::<BasicProperties>().unwrap_or_default().into(),
                 body: Bytes::copy_from_slice(script.octets()),
             }),
         };
@@ -293,7 +293,7 @@ impl Run {
         wake.into_iter().for_each(Waker::wake);
         while let Some(Arrived { queue, request, pending, .. }) = self.engine.poll_work(self.now) {
             assert!(!self.closed, "a request to work on after the close");
-            let correlation_id = request.properties.correlation_id;
+            let correlation_id = request.properties.correlation_id.clone();
             self.at_work.push((queue, pending, correlation_id));
         }
         for (index, queue) in QUEUES.into_iter().enumerate() {

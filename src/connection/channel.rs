@@ -9,13 +9,15 @@
 //! ```
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
-use leveret_codec::{BasicProperties, DeliverRef, Method, ReplyCode, basic};
+use leveret_codec::{DeliverRef, Method, ReplyCode, ShortStr};
 
 use super::unreadable::Unreadable;
 use super::violation::Violation;
+use crate::Properties;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
@@ -33,8 +35,8 @@ pub(super) struct Channel {
     /// Whether the peer lets us send content (`channel.flow`).
     pub(super) flow: bool,
     content: Expect,
-    /// Its strings are shared by those that follow.
-    last_delivery: basic::Deliver,
+    /// That of the last delivery.
+    envelope: Arc<Envelope>,
 }
 
 /// What may come next: content is a method, a header, and as many octets of body as that says,
@@ -43,35 +45,78 @@ pub(super) struct Channel {
 enum Expect {
     #[default]
     Method,
-    Header(Box<Content>),
+    Header(Origin),
     Body(Partial),
 }
 
-/// A message whose body is on its way. It is filled in where it stays: it is large.
+/// A message whose body is on its way.
 #[derive(Debug)]
 struct Partial {
-    content: Box<Content>,
+    content: Content,
     missing: u64,
     /// What has come of the body, unless that is only counted.
     body: Vec<u8>,
 }
 
-/// A message that has come to its end, with the method that brought it.
+/// A message that has come to its end, with what brought it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Content {
-    /// `basic.deliver`, `basic.return` or `basic.get-ok`.
-    pub method: Method,
+    /// The method that brought it.
+    pub origin: Origin,
     /// The message's properties, as far as they could be read.
-    pub properties: BasicProperties,
+    pub properties: Properties,
     /// The message's body, or why the message was not taken: its octets were read past.
     pub body: Result<Bytes, Unreadable>,
 }
 
-impl Content {
-    /// The beginning of a message.
-    fn new(method: Method) -> Box<Self> {
-        Box::new(Self { method, properties: BasicProperties::default(), body: Ok(Bytes::new()) })
+/// The method that brings a message.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Origin {
+    /// `basic.deliver`.
+    Delivery {
+        /// What an acknowledgement names.
+        delivery_tag: u64,
+        /// Whether it may have been delivered before.
+        redelivered: bool,
+        /// The strings, which deliveries in a row have in common.
+        envelope: Arc<Envelope>,
+    },
+    /// `basic.return` or `basic.get-ok`.
+    Other(Box<Method>),
+}
+
+impl Origin {
+    /// The method's name, such as "basic.deliver".
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Delivery { .. } => "basic.deliver",
+            Self::Other(method) => method.name(),
+        }
     }
+}
+
+/// Where a message comes from, and for whom it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Envelope {
+    /// The consumer that gets it.
+    pub consumer_tag: ShortStr,
+    /// Where it was published; empty for the default exchange.
+    pub exchange: ShortStr,
+    /// What it was published with.
+    pub routing_key: ShortStr,
+}
+
+impl Envelope {
+    fn is_of(&self, deliver: &DeliverRef<'_>) -> bool {
+        self.routing_key.as_bytes() == deliver.routing_key
+            && self.consumer_tag.as_bytes() == deliver.consumer_tag
+            && self.exchange.as_bytes() == deliver.exchange
+    }
+}
+
+/// One of a length that one octet counts, which all are that were read.
+fn short(octets: &[u8]) -> ShortStr {
+    ShortStr::copied(octets).unwrap_or_default()
 }
 
 /// A body below this size is copied out of the read buffer, so that it does not keep a buffer of
@@ -83,19 +128,26 @@ const FIRST_ROOM: usize = 0x1_0000;
 
 impl Channel {
     fn opening() -> Self {
-        let last_delivery = basic::Deliver::default();
-        Self { state: State::Opening, flow: true, content: Expect::Method, last_delivery }
+        let envelope = Arc::default();
+        Self { state: State::Opening, flow: true, content: Expect::Method, envelope }
     }
 
     /// A method that brings content has come.
     pub(super) fn begin_content(&mut self, method: Method) {
-        self.content = Expect::Header(Content::new(method));
+        self.content = Expect::Header(Origin::Other(Box::new(method)));
     }
 
-    /// A delivery has come, whose strings are most often those of the last.
+    /// A delivery has come.
     pub(super) fn begin_delivery(&mut self, deliver: DeliverRef<'_>) {
-        deliver.copy_to(&mut self.last_delivery);
-        self.begin_content(self.last_delivery.clone().into());
+        if !self.envelope.is_of(&deliver) {
+            let DeliverRef { consumer_tag, exchange, routing_key, .. } = deliver;
+            let [consumer_tag, exchange, routing_key] =
+                [consumer_tag, exchange, routing_key].map(short);
+            self.envelope = Arc::new(Envelope { consumer_tag, exchange, routing_key });
+        }
+        let DeliverRef { delivery_tag, redelivered, .. } = deliver;
+        let envelope = Arc::clone(&self.envelope);
+        self.content = Expect::Header(Origin::Delivery { delivery_tag, redelivered, envelope });
     }
 
     /// Whether a method may come now.
@@ -118,22 +170,22 @@ impl Channel {
     /// be taken, if so. No honest broker announces a body of more than `ceiling` octets.
     pub(super) fn header<E: Into<Violation>>(
         &mut self,
-        read: impl FnOnce(&mut BasicProperties) -> Result<(u64, Option<Unreadable>), E>,
+        read: impl FnOnce(&mut Properties) -> Result<(u64, Option<Unreadable>), E>,
         ceiling: u64,
-    ) -> Result<Option<Box<Content>>, Violation> {
-        let Expect::Header(mut content) = core::mem::take(&mut self.content) else {
+    ) -> Result<Option<Content>, Violation> {
+        let Expect::Header(origin) = core::mem::take(&mut self.content) else {
             return Err(unexpected("a content header where none was expected"));
         };
-        let (body_size, unreadable) = read(&mut content.properties).map_err(Into::into)?;
+        let mut properties = Properties::EMPTY;
+        let (body_size, unreadable) = read(&mut properties).map_err(Into::into)?;
         if body_size > ceiling {
             let text = alloc::format!(
                 "a body of {body_size} octets is announced, and no broker takes more than {ceiling}"
             );
             return Err(Violation::new(ReplyCode::FRAME_ERROR, text));
         }
-        if let Some(unreadable) = unreadable {
-            content.body = Err(unreadable);
-        }
+        let body = unreadable.map_or(Ok(Bytes::new()), Err);
+        let content = Content { origin, properties, body };
         if body_size == 0 {
             return Ok(Some(content));
         }
@@ -148,7 +200,7 @@ impl Channel {
         &mut self,
         payload: &[u8],
         shared: Option<Bytes>,
-    ) -> Result<Option<Box<Content>>, Violation> {
+    ) -> Result<Option<Content>, Violation> {
         let Expect::Body(partial) = &mut self.content else {
             return Err(unexpected("a content body where none was expected"));
         };
@@ -185,7 +237,7 @@ impl Partial {
         self.body.extend_from_slice(payload);
     }
 
-    fn finish(mut self, last: &[u8], shared: Option<Bytes>) -> Box<Content> {
+    fn finish(mut self, last: &[u8], shared: Option<Bytes>) -> Content {
         if self.content.body.is_ok() {
             self.content.body = Ok(match shared {
                 Some(only) if self.body.is_empty() => only,

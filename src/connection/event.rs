@@ -1,6 +1,5 @@
 //! [`Event`] and [`Misuse`]: what a connection tells its user, and what it refuses to do.
 
-use alloc::boxed::Box;
 use alloc::string::String;
 
 use leveret_codec::{Method, channel as channel_method};
@@ -44,7 +43,7 @@ pub enum Event {
         /// The channel.
         channel: u16,
         /// The message.
-        content: Box<Content>,
+        content: Content,
     },
     /// The broker has an alarm on and does not read what is published.
     Blocked {

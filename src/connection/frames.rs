@@ -1,18 +1,17 @@
 //! What comes in: octets, the end of the transport, and time.
 
-use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 
 use bytes::{Buf, Bytes, BytesMut};
 use leveret_codec::{
-    BasicProperties, ContentHeader, DecodeError, DeliverRef, FRAME_OVERHEAD, FrameKind, FrameRef,
-    Method, ProtocolHeader, RawFrame, ReplyCode, channel as channel_method, connection as method,
+    ContentHeader, DecodeError, DeliverRef, FRAME_OVERHEAD, FrameKind, FrameRef, Method,
+    ProtocolHeader, RawFrame, ReplyCode, channel as channel_method, connection as method,
 };
 
 use super::channel::{COPY_BELOW, Channel, Content, State as ChannelState};
 use super::{Connection, ConnectionError, Event, NotAmqp, State, Unreadable, Violation};
-use crate::Instant;
+use crate::{Instant, Properties};
 
 impl Connection {
     /// Takes every whole frame off the front of `input`. The rest is to be left there until more
@@ -303,7 +302,7 @@ impl Connection {
     pub(super) fn handle_content(
         &mut self,
         number: u16,
-        advance: impl FnOnce(&mut Channel) -> Result<Option<Box<Content>>, Violation>,
+        advance: impl FnOnce(&mut Channel) -> Result<Option<Content>, Violation>,
     ) -> Result<(), Violation> {
         let Some(channel) = self.channels.get_mut(number) else {
             return Err(Violation::channel_not_open(number));
@@ -364,7 +363,7 @@ const MAX_UNREAD_ANSWERS: usize = 1 << 20;
 /// message would end that of every server it is delivered to.
 fn read_header(
     payload: &[u8],
-    properties: &mut BasicProperties,
+    properties: &mut Properties,
     max_body_size: u64,
 ) -> Result<(u64, Option<Unreadable>), DecodeError> {
     let (size, unreadable) = match properties.fill_in(payload) {
@@ -372,7 +371,7 @@ fn read_header(
         Err(error) => {
             match ContentHeader::decode_without_headers(&Bytes::copy_from_slice(payload)) {
                 Ok((header, _)) => {
-                    *properties = header.properties;
+                    *properties = header.properties.into();
                     (header.body_size, Some(Unreadable::Headers(error)))
                 }
                 Err(_) => return Err(error),

@@ -43,7 +43,7 @@ use self::heartbeat::Heartbeat;
 use self::unreadable::Oversized;
 use crate::Instant;
 
-pub use self::channel::Content;
+pub use self::channel::{Content, Envelope, Origin};
 pub use self::config::{Config, Credentials};
 pub(crate) use self::error::said;
 pub use self::error::{ConnectionError, NotAmqp};

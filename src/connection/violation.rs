@@ -21,8 +21,8 @@ impl Violation {
         Self::new(ReplyCode::COMMAND_INVALID, text)
     }
 
-    pub(crate) fn unasked(method: &leveret_codec::Method) -> Self {
-        let text = alloc::format!("{} that nobody asked for", method.name());
+    pub(crate) fn unasked(method: &str) -> Self {
+        let text = alloc::format!("{method} that nobody asked for");
         Self::new(ReplyCode::COMMAND_INVALID, text)
     }
 

@@ -6,12 +6,11 @@ use core::task::Waker;
 use core::time::Duration;
 
 use bytes::Bytes;
-use leveret_codec::{BasicProperties, ShortStr};
+use leveret_codec::ShortStr;
 
 use super::correlation::{self, Secret};
 use super::retrying::{Retries, Retry};
-use crate::connection::Content;
-use crate::{CallError, Instant};
+use crate::{CallError, Instant, Properties, Reply};
 
 /// A call's place in the table, and which of the calls that have used it.
 ///
@@ -31,7 +30,7 @@ pub struct Outgoing {
     /// A queue's name, or what the exchange routes by.
     pub routing_key: ShortStr,
     /// The properties that the user chose. The requester adds those that make it a request.
-    pub properties: BasicProperties,
+    pub properties: Properties,
     /// The payload.
     pub body: Bytes,
     /// Whether to subscribe, publish, wait and cancel on a channel of its own, for servers that do
@@ -66,7 +65,7 @@ pub(super) enum Phase {
     /// Handed to the connection, on this channel. Its last octet is the `end`th of the stream.
     Sent { channel: u16, body_size: u64, end: u64 },
     /// For the user to come and see.
-    Done(Result<Box<Content>, CallError>),
+    Done(Result<Reply, CallError>),
 }
 
 impl Phase {

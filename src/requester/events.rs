@@ -1,6 +1,5 @@
 //! What the connection tells the requester.
 
-use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::task::Waker;
@@ -12,12 +11,14 @@ use super::calls::{Call, Phase};
 use super::resolving::ended_error;
 use super::side_channels::SideChannels;
 use super::{CallId, Requester, Subscription, sending};
-use crate::connection::{Connection, Content, Event, Misuse, Violation};
+use crate::connection::{
+    Connection, Content, Envelope, Event, Misuse, Origin, Unreadable, Violation,
+};
 use crate::engine::{Engine, SILENT};
 use crate::message::REPLY_TO;
 use crate::observers::Observers;
 use crate::reconnect::Link;
-use crate::{CallError, ConnectionState, Fault, Instant, SessionError};
+use crate::{CallError, ConnectionState, Fault, Instant, Reply, SessionError};
 
 impl Engine for Requester {
     type Work = core::convert::Infallible;
@@ -39,7 +40,7 @@ impl Engine for Requester {
             // which the next event tells.
             Event::Method { channel, .. } if !self.connection.is_channel_open(channel) => {}
             Event::Content { channel, content } if !self.connection.is_channel_open(channel) => {
-                if matches!(content.method, Method::BasicDeliver(_)) {
+                if matches!(content.origin, Origin::Delivery { .. }) {
                     self.stats.late_replies = self.stats.late_replies.saturating_add(1);
                 }
             }
@@ -48,7 +49,7 @@ impl Engine for Requester {
             Event::ChannelClosed { channel, close: Some(close) } => {
                 self.handle_channel_closed(now, channel, &close);
             }
-            Event::Method { method, .. } => return Err(Violation::unasked(&method)),
+            Event::Method { method, .. } => return Err(Violation::unasked(method.name())),
             Event::Content { channel, content } => return self.handle_content(channel, content),
             Event::Blocked { reason } => self.blocked = Some(reason),
             // One that ends no alarm is nothing to begin anything for.
@@ -230,30 +231,32 @@ impl Requester {
         }
     }
 
-    fn handle_content(&mut self, channel: u16, content: Box<Content>) -> Result<(), Violation> {
+    fn handle_content(&mut self, channel: u16, content: Content) -> Result<(), Violation> {
+        let Content { origin, properties, body } = content;
         let beside = self.side_channels.get(channel);
         let own = beside.filter(|beside| beside.is_own).and_then(|beside| beside.call);
-        let correlation_id = content.properties.correlation_id.as_ref();
+        let correlation_id = properties.correlation_id.as_ref();
         let id = own.or_else(|| self.calls.parse(correlation_id?.as_bytes()));
-        match &content.method {
-            Method::BasicReturn(returned) => {
-                let id = id.filter(|id| self.is_sent(*id));
-                if let Some(id) = id {
-                    self.take_as_proof(id);
-                    self.resolve(id, Err(unroutable(returned)));
-                }
-                Ok(())
-            }
-            Method::BasicDeliver(deliver) => {
-                if beside.is_none() && !self.is_subscribed(channel, deliver) {
+        match origin {
+            Origin::Delivery { envelope, .. } => {
+                if beside.is_none() && !self.is_subscribed(channel, &envelope) {
                     let text = "basic.deliver for a consumer that does not exist";
                     return Err(Violation::new(ReplyCode::COMMAND_INVALID, text));
                 }
-                self.handle_reply(id, content);
-                Ok(())
+                self.handle_reply(id, body.map(|body| Reply { body, properties }));
             }
-            method => Err(Violation::unasked(method)),
+            Origin::Other(method) => match *method {
+                Method::BasicReturn(returned) => {
+                    let id = id.filter(|id| self.is_sent(*id));
+                    if let Some(id) = id {
+                        self.take_as_proof(id);
+                        self.resolve(id, Err(unroutable(&returned)));
+                    }
+                }
+                method => return Err(Violation::unasked(method.name())),
+            },
         }
+        Ok(())
     }
 
     /// The broker has taken the request: it takes bodies of this size.
@@ -263,27 +266,31 @@ impl Requester {
         }
     }
 
-    fn is_subscribed(&self, on: u16, deliver: &basic::Deliver) -> bool {
+    fn is_subscribed(&self, on: u16, envelope: &Envelope) -> bool {
         matches!(
             &self.subscription,
             Subscription::Ready { channel, consumer_tag }
-                if *channel == on && *consumer_tag == deliver.consumer_tag
+                if *channel == on && *consumer_tag == envelope.consumer_tag
         )
     }
 
     /// A reply answers a call that was sent. Any other is late, a duplicate, or not for us.
-    fn handle_reply(&mut self, id: Option<CallId>, content: Box<Content>) {
-        let is_unreadable = content.body.is_err();
-        if is_unreadable {
+    fn handle_reply(&mut self, id: Option<CallId>, reply: Result<Reply, Unreadable>) {
+        if reply.is_err() {
             self.stats.unreadable_replies = self.stats.unreadable_replies.saturating_add(1);
         }
         match id {
             Some(id) if self.is_sent(id) => {
                 self.take_as_proof(id);
-                self.resolve(id, answer(content));
+                let fault = reply.as_ref().ok().and_then(Fault::from_reply);
+                let result = match fault {
+                    Some(fault) => Err(CallError::Fault(fault)),
+                    None => reply.map_err(CallError::UnreadableReply),
+                };
+                self.resolve(id, result);
             }
             // Counted, and more is not known of it.
-            _ if is_unreadable => {}
+            _ if reply.is_err() => {}
             Some(_) => self.stats.late_replies = self.stats.late_replies.saturating_add(1),
             None => self.stats.unknown_replies = self.stats.unknown_replies.saturating_add(1),
         }
@@ -354,18 +361,6 @@ impl Requester {
             }
             _ => CallError::ChannelClosed { code, text, written },
         }
-    }
-}
-
-/// What a reply says: the answer itself, or a fault.
-fn answer(content: Box<Content>) -> Result<Box<Content>, CallError> {
-    let body = match &content.body {
-        Ok(body) => body,
-        Err(unreadable) => return Err(CallError::UnreadableReply(unreadable.clone())),
-    };
-    match Fault::of_reply(&content.properties, body) {
-        Some(fault) => Err(CallError::Fault(fault)),
-        None => Ok(content),
     }
 }
 

@@ -42,7 +42,7 @@ use self::calls::{Call, Calls, Phase};
 use self::deadlines::Deadlines;
 use self::resolving::ended_error;
 use self::side_channels::SideChannels;
-use crate::connection::{Config, Connection, Content};
+use crate::connection::{Config, Connection};
 use crate::engine::Engine;
 use crate::message::check;
 use crate::observers::Observers;
@@ -215,7 +215,7 @@ impl Requester {
             return Poll::Pending;
         }
         match self.calls.remove(id) {
-            Some(Call { phase: Phase::Done(result), .. }) => Poll::Ready(result.and_then(reply)),
+            Some(Call { phase: Phase::Done(result), .. }) => Poll::Ready(result),
             _ => Poll::Pending,
         }
     }
@@ -270,11 +270,6 @@ impl Requester {
     pub fn ended(&self) -> Option<&Result<(), SessionError>> {
         self.ended.as_ref()
     }
-}
-
-fn reply(content: Box<Content>) -> Result<Reply, CallError> {
-    let Content { properties, body, .. } = *content;
-    Ok(Reply { body: body.map_err(CallError::UnreadableReply)?, properties })
 }
 
 #[cfg(test)]

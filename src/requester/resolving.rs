@@ -1,11 +1,8 @@
 //! How calls end, each once.
 
-use alloc::boxed::Box;
-
 use super::Requester;
 use super::calls::{Call, CallId, Phase};
-use crate::connection::Content;
-use crate::{CallError, Instant, SessionError};
+use crate::{CallError, Instant, Reply, SessionError};
 
 impl Requester {
     /// Whether the call's request has been handed to the connection. Nothing takes it back from
@@ -23,7 +20,7 @@ impl Requester {
     }
 
     /// Ends a call, once, or sends it again.
-    pub(super) fn resolve(&mut self, id: CallId, result: Result<Box<Content>, CallError>) {
+    pub(super) fn resolve(&mut self, id: CallId, result: Result<Reply, CallError>) {
         let goes_on = self.ended.is_none();
         let Some(call) = self.calls.get_mut(id) else { return };
         if call.phase.is_done() {
@@ -107,7 +104,7 @@ impl Requester {
 }
 
 /// Whether the channel has been heard of since the request went out, so that the broker has taken it.
-fn is_word_of_the_channel(result: &Result<Box<Content>, CallError>) -> bool {
+fn is_word_of_the_channel(result: &Result<Reply, CallError>) -> bool {
     use CallError::{Fault, UnreadableReply, Unroutable};
     matches!(result, Ok(_) | Err(Fault(_) | UnreadableReply(_) | Unroutable { .. }))
 }

@@ -1,6 +1,5 @@
 //! What the connection tells the responder.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::task::Waker;
 
@@ -9,7 +8,7 @@ use leveret_codec::{Method, ReplyCode, basic, channel as channel_method};
 
 use super::queue::State;
 use super::{Arrived, Pending, Queue, Responder};
-use crate::connection::{Connection, Content, Event, Misuse, Violation};
+use crate::connection::{Connection, Content, Event, Misuse, Origin, Violation};
 use crate::engine::Engine;
 use crate::message::time_to_live;
 use crate::observers::Observers;
@@ -273,7 +272,7 @@ impl Responder {
     ) -> Result<(), Violation> {
         let index = self.queue_on(channel);
         let Some(queue) = index.and_then(|index| self.queues.get_mut(index)) else {
-            return Err(Violation::unasked(&method));
+            return Err(Violation::unasked(method.name()));
         };
         match (queue.state, method) {
             (State::Declaring, Method::QueueDeclareOk(_)) => queue.state = State::Limiting,
@@ -308,7 +307,7 @@ impl Responder {
             }
             // The answer to a cancel that crossed the broker's own.
             (State::Cancelled, Method::BasicCancelOk(_)) => {}
-            (_, method) => return Err(Violation::unasked(&method)),
+            (_, method) => return Err(Violation::unasked(method.name())),
         }
         Ok(())
     }
@@ -317,14 +316,19 @@ impl Responder {
         &mut self,
         now: Instant,
         channel: u16,
-        content: Box<Content>,
+        content: Content,
     ) -> Result<(), Violation> {
-        let Content { method, properties, body } = *content;
-        let Method::BasicDeliver(deliver) = method else { return Err(Violation::unasked(&method)) };
+        let Content { origin, properties, body } = content;
+        let (delivery_tag, redelivered, envelope) = match origin {
+            Origin::Delivery { delivery_tag, redelivered, envelope } => {
+                (delivery_tag, redelivered, envelope)
+            }
+            Origin::Other(method) => return Err(Violation::unasked(method.name())),
+        };
         let serving = |queue: &Queue| {
             queue.channel == channel
                 && matches!(queue.state, State::Serving | State::Cancelling)
-                && queue.consumer_tag == deliver.consumer_tag
+                && queue.consumer_tag == envelope.consumer_tag
         };
         let found = self.queues.iter_mut().enumerate().find(|(_, queue)| serving(queue));
         let Some((index, queue)) = found else {
@@ -334,11 +338,11 @@ impl Responder {
         let Ok(body) = body else {
             // It would be the same to every other server. A dead-letter exchange can keep it.
             self.stats.unreadable = self.stats.unreadable.saturating_add(1);
-            return queue.reject(deliver.delivery_tag, &mut self.connection);
+            return queue.reject(delivery_tag, &mut self.connection);
         };
         queue.deliver()?;
         self.stats.requests = self.stats.requests.saturating_add(1);
-        self.stats.redelivered = self.stats.redelivered.saturating_add(deliver.redelivered.into());
+        self.stats.redelivered = self.stats.redelivered.saturating_add(redelivered.into());
         // 0 is no time to wait here: it asks for a consumer that is idle, and here is one.
         let time_to_live = properties.expiration.as_ref().and_then(time_to_live);
         let time_left = time_to_live.filter(|time| !time.is_zero());
@@ -349,17 +353,17 @@ impl Responder {
                 queue: index,
                 generation: queue.generation,
                 consumer: queue.consumer,
-                delivery_tag: deliver.delivery_tag,
-                redelivered: deliver.redelivered,
+                delivery_tag,
+                redelivered,
                 reply_to: properties.reply_to.clone().filter(|address| !address.is_empty()),
                 correlation_id: properties.correlation_id.clone(),
             },
             request: Request {
                 body,
                 properties,
-                exchange: deliver.exchange,
-                routing_key: deliver.routing_key,
-                redelivered: deliver.redelivered,
+                exchange: envelope.exchange.clone(),
+                routing_key: envelope.routing_key.clone(),
+                redelivered,
                 time_left,
             },
         });

@@ -48,7 +48,7 @@ impl Letter {
         let Self { reply_to, correlation_id, reply, is_fault } = self;
         let publish = basic::Publish { routing_key: reply_to, ..basic::Publish::default() };
         let properties =
-            reply_properties(reply.properties, &publish.routing_key, correlation_id.clone());
+            reply_properties(reply.properties.into(), &publish.routing_key, correlation_id.clone());
         let problem = match check(&properties) {
             Err(problem) => String::from(problem),
             Ok(()) => match connection.publish(channel, &publish, &properties, &reply.body) {
@@ -58,7 +58,8 @@ impl Letter {
             },
         };
         let fault = Fault::new(Fault::INVALID_REPLY, problem).into_reply();
-        let properties = reply_properties(fault.properties, &publish.routing_key, correlation_id);
+        let properties =
+            reply_properties(fault.properties.into(), &publish.routing_key, correlation_id);
         match connection.publish(channel, &publish, &properties, &fault.body) {
             Ok(()) => Sent::Fault,
             Err(_) => Sent::Failed,

@@ -51,7 +51,7 @@ async fn item_9_a_header_larger_than_frame_max_is_read() {
     let client = Client::connect(&url_with(&format!("frame_max={frame_max}"))).await.unwrap();
     let reply = client.call(&name, "").await.unwrap();
     assert_eq!(reply.body, "small");
-    let headers = reply.properties.headers.unwrap();
+    let headers = reply.properties.headers.clone().unwrap();
     assert_eq!(headers.get("large"), Some(FieldValue::LongStr(large)));
     end(client, server).await;
 }
@@ -102,7 +102,7 @@ async fn item_12_headers_of_every_type_survive_the_broker() {
     let server = server()
         .handle(queue, |request: Request| async move {
             let mut reply = Reply::default();
-            reply.properties.headers = request.properties.headers;
+            reply.properties.headers = request.properties.headers.clone();
             Ok(reply)
         })
         .start()
@@ -113,7 +113,7 @@ async fn item_12_headers_of_every_type_survive_the_broker() {
     for (number, value) in values.iter().enumerate() {
         request = request.header(format!("value {number}"), value.clone());
     }
-    let headers = request.send().await.unwrap().properties.headers.unwrap();
+    let headers = request.send().await.unwrap().properties.headers.clone().unwrap();
     for (number, value) in values.into_iter().enumerate() {
         assert_eq!(headers.get(&format!("value {number}")), Some(value));
     }

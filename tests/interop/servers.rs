@@ -155,7 +155,7 @@ impl Peers {
             request = request.content_type(mime_type);
         }
         let reply = request.send().await.unwrap();
-        (reply.body.to_vec(), reply.properties.content_type)
+        (reply.body.to_vec(), reply.properties.content_type.clone())
     }
 
     async fn end(self) {

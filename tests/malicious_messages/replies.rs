@@ -89,7 +89,7 @@ async fn headers_of_130_kilobytes_and_properties_of_any_octets_arrive() {
     impostor.reply(&asked, properties, b"body").await;
     let reply = asked.ends().await.unwrap();
     assert_eq!(reply.properties.message_type, octets);
-    let headers = reply.properties.headers.unwrap();
+    let headers = reply.properties.headers.clone().unwrap();
     assert_eq!(headers.get("large"), Some(FieldValue::LongStr(large)));
     impostor.goes_on().await;
 }

@@ -56,7 +56,7 @@ async fn properties_and_headers_arrive_both_ways() {
         Ok("Some(\"application/json\") Some(\"greeting\") Some(3) false Some(LongStr(\"acme\"))")
     );
     assert_eq!(reply.properties.content_type, Some(ShortStr::from_static("text/plain")));
-    let headers = reply.properties.headers.unwrap();
+    let headers = reply.properties.headers.clone().unwrap();
     assert_eq!(headers.get("answer"), Some(FieldValue::I32(42)));
     end(client, server).await;
 }
@@ -70,7 +70,7 @@ async fn a_request_says_what_it_is() {
             let properties = request.properties;
             assert_eq!(properties.delivery_mode, Some(1));
             assert_eq!(properties.correlation_id, properties.message_id);
-            let expiration = properties.expiration.unwrap_or_default().to_string();
+            let expiration = properties.expiration.clone().unwrap_or_default().to_string();
             Ok(expiration)
         })
         .start()
@@ -169,8 +169,9 @@ async fn echoed_properties_are_harmless() {
                 expiration: Some(ShortStr::from_static("soon")),
                 user_id: Some(ShortStr::from_static("somebody")),
                 reply_to: Some(ShortStr::from_static("amq.rabbitmq.reply-to")),
-                ..request.properties
-            };
+                ..request.properties.into()
+            }
+            .into();
             Ok(reply)
         })
         .start()

@@ -30,7 +30,7 @@ pub(crate) async fn echo_server(purpose: &str) -> (Server, String) {
 
 pub(crate) async fn echo(request: Request) -> Result<Reply, Fault> {
     let mut reply = Reply::new(request.body);
-    reply.properties.content_type = request.properties.content_type;
+    reply.properties.content_type = request.properties.content_type.clone();
     Ok(reply)
 }
 

@@ -28,7 +28,8 @@ impl Client {
             properties: BasicProperties {
                 user_id: foreign.then_some(ShortStr::from_static("somebody")),
                 ..BasicProperties::default()
-            },
+            }
+            .into(),
             body: requests::request(number, plan.size, plan.reply_size),
             own_channel: plan.own_channel,
             retry: plan.retry,

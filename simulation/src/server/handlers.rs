@@ -34,7 +34,7 @@ impl Server {
             6..10 if !stage.is_over => Answered::Panic,
             _ => Answered::Reply,
         };
-        let correlation_id = request.properties.correlation_id.unwrap_or_default().detached();
+        let correlation_id = request.properties.correlation_id.clone().unwrap_or_default();
         let seen = stage.ledger.call(call).seen.len() - 1;
         self.octets_to_come += reply.len();
         self.handlers += 1;

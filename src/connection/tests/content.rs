@@ -22,9 +22,20 @@ pub(super) fn body(channel: u16, payload: &'static [u8]) -> Frame {
 }
 
 pub(super) fn content(channel: u16, method: impl Into<Method>, body: impl Into<Bytes>) -> Event {
-    let content =
-        Content { method: method.into(), properties: properties(), body: Ok(body.into()) };
-    Event::Content { channel, content: content.into() }
+    let (origin, properties) = (origin(method), properties().into());
+    Event::Content { channel, content: Content { origin, properties, body: Ok(body.into()) } }
+}
+
+pub(super) fn origin(method: impl Into<Method>) -> Origin {
+    match method.into() {
+        Method::BasicDeliver(deliver) => {
+            let basic::Deliver { consumer_tag, delivery_tag, redelivered, .. } = deliver;
+            let basic::Deliver { exchange, routing_key, .. } = deliver;
+            let envelope = Envelope { consumer_tag, exchange, routing_key }.into();
+            Origin::Delivery { delivery_tag, redelivered, envelope }
+        }
+        method => Origin::Other(method.into()),
+    }
 }
 
 #[test]
@@ -143,8 +154,9 @@ fn a_header_beyond_frame_max() {
     let header = ContentHeader { body_size: 0, properties: properties.clone() };
     dialogue.broker_sends(on(1, deliver("a")));
     dialogue.broker_sends(Frame::Header { channel: 1, header });
-    let content = Content { method: deliver("a").into(), properties, body: Ok(Bytes::new()) };
-    dialogue.event(Event::Content { channel: 1, content: content.into() });
+    let (origin, properties) = (origin(deliver("a")), properties.into());
+    let content = Content { origin, properties, body: Ok(Bytes::new()) };
+    dialogue.event(Event::Content { channel: 1, content });
 }
 
 /// How a message may have been cut off.

@@ -1,7 +1,7 @@
 //! Messages that are not taken, and behind which the connection goes on: it is their publishers who
 //! are at fault, and not the broker.
 
-use super::content::{body, content, deliver, header};
+use super::content::{body, content, deliver, header, origin};
 use super::*;
 
 /// A content header on channel 1 with this table of headers, behind a content type and in front of
@@ -35,8 +35,8 @@ fn nested(depth: usize) -> Vec<u8> {
 fn unreadable(dialogue: &mut Dialogue) -> (BasicProperties, Unreadable) {
     match dialogue.connection.poll_event() {
         Some(Event::Content { channel: 1, content }) => {
-            assert_eq!(content.method, deliver("a").into());
-            (content.properties, content.body.unwrap_err())
+            assert_eq!(content.origin, origin(deliver("a")));
+            (content.properties.into(), content.body.unwrap_err())
         }
         other => panic!("a message that cannot be read is expected, not {other:?}"),
     }

@@ -132,8 +132,8 @@ fn a_lost_connection_fails_it_at_every_stage() {
 #[test]
 fn headers_beyond_a_frame_fail_it_when_it_would_be_sent() {
     let mut client = Client::ready_at(Broker { frame_max: 4096, ..RABBITMQ });
-    let id =
-        client.request(Outgoing { properties: with_headers_of(4096), ..apart("queue") }, TIMEOUT);
+    let id = client
+        .request(Outgoing { properties: with_headers_of(4096).into(), ..apart("queue") }, TIMEOUT);
     client.subscribe(2, "own");
     assert!(matches!(client.fails(id), CallError::InvalidRequest(_)));
     client.client_closes_channel(2);

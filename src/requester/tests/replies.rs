@@ -30,7 +30,7 @@ fn a_reply_comes_as_it_was_sent() {
         ..answering(&request)
     };
     client.delivers(SHARED, "shared", &properties, "{}");
-    let expected = Reply { body: Bytes::from("{}"), properties };
+    let expected = Reply { body: Bytes::from("{}"), properties: properties.into() };
     assert_eq!(client.poll(id), Poll::Ready(Ok(expected)));
 }
 

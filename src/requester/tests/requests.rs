@@ -74,7 +74,7 @@ fn what_the_user_chose_stays() {
         cluster_id: Some(short("cluster")),
     };
     let mut client = Client::ready();
-    client.request(Outgoing { properties: chosen.clone(), ..to("queue") }, TIMEOUT);
+    client.request(Outgoing { properties: chosen.clone().into(), ..to("queue") }, TIMEOUT);
     client.subscribe(2, "lent");
     let Published { properties, .. } = client.published(2);
     let added = BasicProperties {
@@ -93,7 +93,7 @@ fn what_leads_the_reply_back_is_not_for_the_user_to_choose() {
         ..BasicProperties::default()
     };
     let mut client = Client::ready();
-    client.request(Outgoing { properties: chosen, ..to("queue") }, TIMEOUT);
+    client.request(Outgoing { properties: chosen.into(), ..to("queue") }, TIMEOUT);
     let Published { properties, .. } = client.published(SHARED);
     assert_eq!(properties.reply_to.unwrap(), "amq.rabbitmq.reply-to");
     assert_eq!(properties.correlation_id.unwrap(), FIRST_ID);
@@ -145,7 +145,8 @@ fn a_body_beyond_the_limit_is_refused_at_once() {
 fn headers_beyond_a_frame_fail_their_call_alone() {
     let mut client = Client::ready_at(Broker { frame_max: 4096, ..RABBITMQ });
     let (other, request) = client.call("queue");
-    let id = client.request(Outgoing { properties: with_headers_of(4096), ..to("queue") }, TIMEOUT);
+    let id = client
+        .request(Outgoing { properties: with_headers_of(4096).into(), ..to("queue") }, TIMEOUT);
     client.engine_is_silent();
     let error = client.fails(id);
     assert!(matches!(&error, CallError::InvalidRequest(InvalidRequest::Misuse(_))), "{error}");
@@ -160,7 +161,8 @@ fn headers_beyond_a_frame_fail_their_call_alone() {
 #[test]
 fn headers_beyond_a_frame_fail_a_call_that_waited() {
     let mut client = Client::connected_to(Broker { frame_max: 4096, ..RABBITMQ });
-    let id = client.request(Outgoing { properties: with_headers_of(4096), ..to("queue") }, TIMEOUT);
+    let id = client
+        .request(Outgoing { properties: with_headers_of(4096).into(), ..to("queue") }, TIMEOUT);
     let good = client.request(to("queue"), TIMEOUT);
     client.subscribe(SHARED, "shared");
     let request = client.published(SHARED);
@@ -198,7 +200,7 @@ fn properties_that_the_broker_would_close_the_channel_over_fail_their_call_alone
         header("ratio", array.into()),
     ] {
         let now = client.now();
-        let outgoing = Outgoing { properties, ..to("queue") };
+        let outgoing = Outgoing { properties: properties.into(), ..to("queue") };
         let error = client.engine.request(now, outgoing, TIMEOUT).unwrap_err();
         assert!(matches!(error, CallError::InvalidRequest(_)), "{error}");
         assert_eq!(error.outcome(), Outcome::NotExecuted);

@@ -29,7 +29,7 @@ fn a_delivery_is_a_request_as_it_came() {
         request,
         Request {
             body: Bytes::from("body"),
-            properties,
+            properties: properties.into(),
             exchange: short("exchange"),
             routing_key: short("routing.key"),
             redelivered: true,

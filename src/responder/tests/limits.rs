@@ -71,7 +71,7 @@ fn no_work_for_a_broker_that_does_not_read_the_replies() {
 #[test]
 fn headers_beyond_a_frame_are_a_fault() {
     let properties = with_headers_of(4096);
-    let reply = Reply { body: Bytes::from("reply"), properties };
+    let reply = Reply { body: Bytes::from("reply"), properties: properties.into() };
     let published = assert_fault(Answer::Reply(reply), "invalid-reply");
     assert_eq!(published.body, b"");
 }
@@ -80,7 +80,7 @@ fn headers_beyond_a_frame_are_a_fault() {
 fn headers_beyond_a_frame_count_as_a_fault() {
     let mut server = Server::serving_at(Broker { frame_max: 4096, ..RABBITMQ }, 1);
     let pending = server.asked(1, 5);
-    let reply = Reply { properties: with_headers_of(4096), ..Reply::default() };
+    let reply = Reply { properties: with_headers_of(4096).into(), ..Reply::default() };
     server.answer(pending, Answer::Reply(reply));
     let stats = server.engine.stats();
     assert_eq!((stats.replies, stats.faults), (0, 1));

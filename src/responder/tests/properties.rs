@@ -7,7 +7,10 @@ use super::*;
 fn sent(properties: BasicProperties) -> BasicProperties {
     let mut server = Server::serving(1);
     let pending = server.asked(1, 5);
-    server.answer(pending, Answer::Reply(Reply { body: Bytes::from("reply"), properties }));
+    server.answer(
+        pending,
+        Answer::Reply(Reply { body: Bytes::from("reply"), properties: properties.into() }),
+    );
     server.engine_replies(1, 5).properties
 }
 
