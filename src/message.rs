@@ -12,7 +12,9 @@ use crate::Properties;
 
 /// The pseudo-queue whose consumer gets the replies, and the reply address of every request. The
 /// broker puts an address of the consumer in its place.
-pub(crate) const REPLY_TO: ShortStr = ShortStr::from_static("amq.rabbitmq.reply-to");
+pub(crate) const REPLY_TO: ShortStr = ShortStr::from_static(REPLY_TO_NAME);
+
+pub(crate) const REPLY_TO_NAME: &str = "amq.rabbitmq.reply-to";
 
 /// Refuses properties that the broker would close the channel over, which would cost the messages
 /// beside this one.

@@ -26,6 +26,11 @@ pub struct Properties(Option<Box<BasicProperties>>);
 impl Properties {
     /// None of them set.
     pub const EMPTY: Self = Self(None);
+
+    /// Whether none of them was ever set.
+    pub fn is_unset(&self) -> bool {
+        self.0.is_none()
+    }
 }
 
 impl Deref for Properties {

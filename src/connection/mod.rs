@@ -275,8 +275,21 @@ impl Connection {
         let body_size = u64::try_from(body.len()).unwrap_or(u64::MAX);
         self.transmit_within_frame_max(|out| encode_header(channel, body_size, properties, out))
             .inspect_err(|_| self.transmit.truncate(start))?;
-        let max_payload = self.frame_max.saturating_sub(FRAME_OVERHEAD);
-        encode_body(channel, body, max_payload, &mut self.transmit);
+        self.transmit_body(channel, body);
+        Ok(())
+    }
+
+    /// Sends a message whose method and content header `write` appends: a whole frame each, within
+    /// frame-max.
+    pub(crate) fn publish_with(
+        &mut self,
+        channel: u16,
+        body: &[u8],
+        write: impl FnOnce(&mut BytesMut),
+    ) -> Result<(), Misuse> {
+        self.expect_channel(channel)?;
+        write(&mut self.transmit);
+        self.transmit_body(channel, body);
         Ok(())
     }
 
@@ -326,6 +339,11 @@ impl Connection {
     fn expect_channel(&self, channel: u16) -> Result<(), Misuse> {
         self.expect_open()?;
         if self.channels.is_open(channel) { Ok(()) } else { Err(Misuse::ChannelNotOpen(channel)) }
+    }
+
+    fn transmit_body(&mut self, channel: u16, body: &[u8]) {
+        let max_payload = self.frame_max.saturating_sub(FRAME_OVERHEAD);
+        encode_body(channel, body, max_payload, &mut self.transmit);
     }
 
     fn transmit_method(&mut self, channel: u16, method: impl Into<Method>) {

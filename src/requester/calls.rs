@@ -8,7 +8,7 @@ use core::time::Duration;
 use bytes::Bytes;
 use leveret_codec::ShortStr;
 
-use super::correlation::{self, Secret};
+use super::correlation::{self, CorrelationId, Secret};
 use super::retrying::{Retries, Retry};
 use crate::{CallError, Instant, Properties, Reply};
 
@@ -161,9 +161,8 @@ impl Calls {
     }
 
     /// What a call's request and its reply carry.
-    pub(super) fn correlation_id(&self, id: CallId) -> ShortStr {
-        // 33 octets of 255.
-        ShortStr::copied(&correlation::write(id, self.seal(id))).unwrap_or_default()
+    pub(super) fn correlation_id(&self, id: CallId) -> CorrelationId {
+        correlation::write(id, self.seal(id))
     }
 
     /// The call that a correlation-id was made for, whether it is still there or not. `None`: it
@@ -185,8 +184,6 @@ impl Calls {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::format;
-    use alloc::string::ToString;
 
     fn call() -> Call {
         Call::new(Phase::BEGUN, Retry::Never, Duration::ZERO, Instant::default())
@@ -197,10 +194,9 @@ mod tests {
         let mut calls = Calls::new(0x0706_0504_0302_0100_0f0e_0d0c_0b0a_0908);
         let first = calls.insert(call());
         let second = calls.insert(call());
-        let text = calls.correlation_id(second).to_string();
-        let (seal, place) = text.split_once('-').unwrap();
-        assert_eq!((seal.len(), place), (16, "0000000000000001"));
-        assert_eq!(calls.parse(text.as_bytes()), Some(second));
+        let text = calls.correlation_id(second);
+        assert!(text.ends_with(b"-0000000000000001"), "{}", text.escape_ascii());
+        assert_eq!(calls.parse(&text), Some(second));
         assert_ne!(first, second);
     }
 
@@ -208,11 +204,9 @@ mod tests {
     fn one_id_does_not_tell_another() {
         let mut calls = Calls::new(7);
         let ids = [calls.insert(call()), calls.insert(call())];
-        let [one, other] = ids.map(|id| calls.correlation_id(id).to_string());
-        let (seal, _) = one.split_once('-').unwrap();
-        let (_, place) = other.split_once('-').unwrap();
-        assert_eq!(calls.parse(format!("{seal}-{place}").as_bytes()), None);
-        assert_eq!(Calls::new(8).parse(one.as_bytes()), None, "nor that of another client");
+        let [one, other] = ids.map(|id| calls.correlation_id(id));
+        assert_eq!(calls.parse(&[&one[..17], &other[17..]].concat()), None);
+        assert_eq!(Calls::new(8).parse(&one), None, "nor that of another client");
     }
 
     #[test]
@@ -231,12 +225,11 @@ mod tests {
     fn foreign_correlation_ids_are_not_ours() {
         let mut calls = Calls::new(1);
         let id = calls.insert(call());
-        let good = calls.correlation_id(id).to_string();
-        assert!(calls.parse(good.as_bytes()).is_some());
-        let (seal, place) = good.split_once('-').unwrap();
-        let next = u64::from_str_radix(seal, 16).unwrap().wrapping_add(1);
-        let bad = format!("{next:016x}-{place}");
-        assert_eq!(calls.parse(bad.as_bytes()), None);
+        let good = calls.correlation_id(id);
+        assert_eq!(calls.parse(&good), Some(id));
+        let mut bad = good;
+        bad[0] = if bad[0] == b'0' { b'1' } else { b'0' };
+        assert_eq!(calls.parse(&bad), None);
     }
 
     #[test]
@@ -245,9 +238,9 @@ mod tests {
         let gone = calls.insert(call());
         let text = calls.correlation_id(gone);
         assert!(calls.remove(gone).is_some());
-        assert_eq!(calls.parse(text.as_bytes()), Some(gone));
+        assert_eq!(calls.parse(&text), Some(gone));
         let next = calls.insert(call());
         assert_ne!(calls.correlation_id(next), text);
-        assert_eq!(calls.parse(text.as_bytes()), Some(gone));
+        assert_eq!(calls.parse(&text), Some(gone));
     }
 }

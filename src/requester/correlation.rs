@@ -18,6 +18,8 @@ use super::calls::CallId;
 /// Octets of a correlation-id.
 pub(super) const LENGTH: usize = 33;
 
+pub(super) type CorrelationId = [u8; LENGTH];
+
 /// What the correlation-ids are sealed with.
 pub(super) struct Secret(pub(super) u128);
 
@@ -42,7 +44,7 @@ impl fmt::Debug for Secret {
 }
 
 /// The id on the wire.
-pub(super) fn write(CallId { slot, generation }: CallId, seal: u64) -> [u8; LENGTH] {
+pub(super) fn write(CallId { slot, generation }: CallId, seal: u64) -> CorrelationId {
     let [high, low] = halves(seal).map(digits);
     let [generation, slot] = [generation, slot].map(digits);
     let mut text = [b'-'; LENGTH];
@@ -58,7 +60,7 @@ pub(super) fn write(CallId { slot, generation }: CallId, seal: u64) -> [u8; LENG
 
 /// The id and the seal that were written so. Whether the seal is right is not looked at.
 pub(super) fn read(text: &[u8]) -> Option<(CallId, u64)> {
-    let text: &[u8; LENGTH] = text.try_into().ok()?;
+    let text: &CorrelationId = text.try_into().ok()?;
     let (sealed, place) = text.split_at(17);
     let seal = u64::from(number(sealed)) << 32 | u64::from(number(sealed.get(8..)?));
     let id = CallId { generation: number(place), slot: number(place.get(8..)?) };

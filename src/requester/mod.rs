@@ -28,6 +28,7 @@ mod retrying;
 mod sending;
 mod side_channels;
 mod stats;
+mod template;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -42,6 +43,7 @@ use self::calls::{Call, Calls, Phase};
 use self::deadlines::Deadlines;
 use self::resolving::ended_error;
 use self::side_channels::SideChannels;
+use self::template::Templates;
 use crate::connection::{Config, Connection};
 use crate::engine::Engine;
 use crate::message::check;
@@ -61,6 +63,7 @@ pub struct Requester {
     subscription: Subscription,
     side_channels: SideChannels,
     calls: Calls,
+    templates: Templates,
     deadlines: Deadlines,
     /// Calls in the order they came; some may have ended since.
     waiting: VecDeque<CallId>,
@@ -111,6 +114,7 @@ impl Requester {
             subscription: Subscription::None,
             side_channels: SideChannels::default(),
             calls: Calls::new(secret),
+            templates: Templates::default(),
             deadlines: Deadlines::default(),
             waiting: VecDeque::new(),
             without_channel: VecDeque::new(),

@@ -3,9 +3,10 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use leveret_codec::{ShortStr, basic};
+use leveret_codec::{BasicProperties, ShortStr, basic};
 
 use super::calls::{Call, CallId, Outgoing, Phase};
+use super::correlation::CorrelationId;
 use super::{Requester, Subscription};
 use crate::Instant;
 use crate::connection::Misuse;
@@ -123,21 +124,21 @@ impl Requester {
         let correlation_id = self.calls.correlation_id(id);
         let Some(call) = self.calls.get_mut(id) else { return };
         call.retries.keep(outgoing);
-        let Outgoing { exchange, routing_key, properties, body, .. } = outgoing;
-        properties.reply_to = Some(REPLY_TO);
-        properties.message_id.get_or_insert_with(|| correlation_id.clone());
-        properties.correlation_id = Some(correlation_id);
-        properties.delivery_mode.get_or_insert(TRANSIENT);
-        properties.expiration.get_or_insert_with(|| expiration(call.deadline.since(now)));
-        let publish = basic::Publish {
-            exchange: core::mem::take(exchange),
-            routing_key: core::mem::take(routing_key),
-            mandatory: true,
-            immediate: false,
+        let expiration = expiration(call.deadline.since(now));
+        let body_size = u64::try_from(outgoing.body.len()).unwrap_or(u64::MAX);
+        let published = match self.templates.get(channel, outgoing) {
+            Some(template) => self.connection.publish_with(channel, &outgoing.body, |out| {
+                template.write(&correlation_id, expiration, body_size, out);
+            }),
+            None => {
+                let Outgoing { exchange, routing_key, properties, body, .. } = outgoing;
+                dress(properties, &correlation_id, expiration);
+                let publish = to(core::mem::take(exchange), core::mem::take(routing_key));
+                self.connection.publish(channel, &publish, properties, body)
+            }
         };
-        match self.connection.publish(channel, &publish, properties, body) {
+        match published {
             Ok(()) => {
-                let body_size = u64::try_from(body.len()).unwrap_or(u64::MAX);
                 let length = u64::try_from(self.connection.transmit_len()).unwrap_or(u64::MAX);
                 let end = self.connection.transmitted().saturating_add(length);
                 call.phase = Phase::Sent { channel, body_size, end };
@@ -194,26 +195,61 @@ const MAX_UNSENT: usize = 1 << 20;
 /// `delivery-mode` of a message that a queue need not write to disk.
 const TRANSIENT: u8 = 1;
 
-/// The time a request may wait in a queue, in milliseconds: as long as its caller waits. It is at
-/// least 1, since 0 would mean "only if a consumer is idle this moment".
-fn expiration(remaining: Duration) -> ShortStr {
-    let milliseconds = u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX);
-    decimal(milliseconds.clamp(1, MAX_EXPIRATION))
+/// What publishes a request.
+pub(super) fn to(exchange: ShortStr, routing_key: ShortStr) -> basic::Publish {
+    basic::Publish { exchange, routing_key, mandatory: true, immediate: false }
 }
 
-fn decimal(mut number: u64) -> ShortStr {
-    // As many digits as the largest number has.
-    let mut digits = [b'0'; 20];
-    let mut start = digits.len();
-    for (index, digit) in digits.iter_mut().enumerate().rev() {
-        *digit = b"0123456789".get((number % 10) as usize).copied().unwrap_or_default();
-        number /= 10;
-        start = index;
-        if number == 0 {
-            break;
+/// Adds to what the user has set what makes it a request.
+pub(super) fn dress(
+    properties: &mut BasicProperties,
+    correlation_id: &CorrelationId,
+    expiration: Decimal,
+) {
+    // 33 octets of 255.
+    let correlation_id = ShortStr::copied(correlation_id).unwrap_or_default();
+    properties.reply_to = Some(REPLY_TO);
+    properties.message_id.get_or_insert_with(|| correlation_id.clone());
+    properties.correlation_id = Some(correlation_id);
+    properties.delivery_mode.get_or_insert(TRANSIENT);
+    properties
+        .expiration
+        .get_or_insert_with(|| ShortStr::copied(expiration.as_bytes()).unwrap_or_default());
+}
+
+/// The time a request may wait in a queue, in milliseconds: as long as its caller waits. It is at
+/// least 1, since 0 would mean "only if a consumer is idle this moment".
+fn expiration(remaining: Duration) -> Decimal {
+    let milliseconds = u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX);
+    Decimal::new(milliseconds.clamp(1, MAX_EXPIRATION))
+}
+
+/// A number in decimal, without memory of its own.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Decimal {
+    /// As many as the largest number has.
+    digits: [u8; 20],
+    start: usize,
+}
+
+impl Decimal {
+    pub(super) fn new(mut number: u64) -> Self {
+        let mut decimal = Self { digits: [b'0'; 20], start: 20 };
+        for digit in decimal.digits.iter_mut().rev() {
+            // One digit.
+            *digit = (number % 10) as u8 | b'0';
+            number /= 10;
+            decimal.start = decimal.start.saturating_sub(1);
+            if number == 0 {
+                break;
+            }
         }
+        decimal
     }
-    ShortStr::copied(digits.get(start..).unwrap_or_default()).unwrap_or_default()
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        self.digits.get(self.start..).unwrap_or_default()
+    }
 }
 
 /// RabbitMQ refuses more than ten years.
