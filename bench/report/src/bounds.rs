@@ -62,7 +62,7 @@ pub(crate) const BOUNDS: [Bound; 16] = [
     },
     Bound {
         on: "RabbitMQ, 64 and 1024 in flight, 64 B",
-        figure: "calls/s / best peer",
+        figure: "client calls/s / best peer",
         source: client(RABBITMQ, &[64, 1024], 64, Figure::CallsPerSecond, Reference::BestPeer),
         limit: AtLeast(1.15),
     },
@@ -81,7 +81,7 @@ pub(crate) const BOUNDS: [Bound; 16] = [
     },
     Bound {
         on: "RabbitMQ, 1 in flight, 64 B",
-        figure: "p50 / floor",
+        figure: "client p50 / floor",
         source: client(RABBITMQ, &[1], 64, Figure::Median, Reference::Floor),
         limit: AtMost(1.05),
     },
@@ -311,7 +311,7 @@ mod tests {
         assert_eq!(most.bound.shown(worst.ratio.median), "1.40");
         assert_eq!(most.word(), "**missed** in 1 of 3");
 
-        let least = verdict(&verdicts, "calls/s / best peer");
+        let least = verdict(&verdicts, "client calls/s / best peer");
         assert_eq!(least.worst().unwrap().place, "RabbitMQ 4.3, 64 in flight, current-thread");
         assert_eq!(least.bound.shown(least.worst().unwrap().ratio.median), "1.10");
         assert_eq!(least.word(), "**missed** in 1 of 3");
@@ -322,7 +322,7 @@ mod tests {
         let verdicts = measured(&[("RabbitMQ 3.10", Runtime::CurrentThread, 5.0)]);
         assert_eq!(verdict(&verdicts, "client CPU a call / best peer").word(), "met");
         let verdicts = measured(&[("RabbitMQ 3.10", Runtime::CurrentThread, 11.5)]);
-        assert_eq!(verdict(&verdicts, "calls/s / best peer").word(), "met");
+        assert_eq!(verdict(&verdicts, "client calls/s / best peer").word(), "met");
         assert_eq!(verdict(&verdicts, "client CPU a call / best peer").word(), "**missed**");
     }
 

@@ -1,10 +1,13 @@
 //! The second page: each bound in each scenario, and all figures of all programs.
 
+use std::mem;
+
 use crate::bounds::judge;
 use crate::numbers::{octets, ratio, significant};
 use crate::record::{Implementation, Runtime, Scenario, Side};
 use crate::results::{Figure, Reference, Results};
-use crate::table::Table;
+use crate::table::Column::{Numbers, Words};
+use crate::table::{Column, Table};
 
 pub(crate) fn write(results: &Results) -> String {
     let mut text = String::from("# All figures\n\n[README.md](README.md) says what they are.\n");
@@ -13,7 +16,9 @@ pub(crate) fn write(results: &Results) -> String {
         for against in results.against(side) {
             for runtime in Runtime::ALL {
                 let table = figures(results, side, against, runtime);
-                text += &format!("\n## The {side} on {against}, {runtime}\n\n{table}");
+                if !table.is_empty() {
+                    text += &format!("\n## The {side} on {against}, {runtime}\n\n{table}");
+                }
             }
         }
     }
@@ -21,8 +26,15 @@ pub(crate) fn write(results: &Results) -> String {
 }
 
 fn bounds(results: &Results) -> Table {
-    let headings = ["figure", "where", "bound", "median", "rounds from", "to", "met"];
-    let mut table = Table::new(2, headings);
+    let mut table = Table::new([
+        Words("figure"),
+        Words("where"),
+        Numbers("bound"),
+        Numbers("median"),
+        Numbers("of rounds from"),
+        Numbers("to"),
+        Words(""),
+    ]);
     for verdict in judge(results) {
         let bound = verdict.bound;
         for finding in &verdict.findings {
@@ -44,41 +56,40 @@ fn bounds(results: &Results) -> Table {
 
 /// A row for each program in each scenario of these.
 fn figures(results: &Results, side: Side, against: &str, runtime: Runtime) -> Table {
-    let mut table = Table::new(2, HEADINGS);
-    let scenarios = results.scenarios().filter(|scenario| {
-        (scenario.side, &*scenario.against, scenario.runtime) == (side, against, runtime)
-    });
-    for scenario in scenarios {
-        for implementation in Implementation::ALL {
-            table.row(row(results, scenario, implementation));
+    let mut table = Table::new(COLUMNS);
+    for scenario in results.scenarios_of(side, against, runtime) {
+        let was_measured =
+            |one: &Implementation| results.figure(scenario, *one, Figure::CallsPerSecond).is_some();
+        // It is said once, above the programs.
+        let mut name = format!("{} × {}", scenario.in_flight, octets(scenario.body_size));
+        for implementation in Implementation::ALL.into_iter().filter(was_measured) {
+            table.row(row(results, scenario, mem::take(&mut name), implementation));
         }
     }
     table
 }
 
-const HEADINGS: [&str; 12] = [
-    "in flight × body",
-    "program",
-    "calls/s",
-    "/ floor",
-    "CPU µs a call",
-    "/ floor",
-    "p50 µs",
-    "p99 µs",
-    "p99.9 µs",
-    "system calls a call",
-    "allocations a call",
-    "peak MiB",
+const COLUMNS: [Column; 12] = [
+    Words("in flight × body"),
+    Words("program"),
+    Numbers("calls/s"),
+    Numbers("/ floor"),
+    Numbers("CPU µs a call"),
+    Numbers("/ floor"),
+    Numbers("p50 µs"),
+    Numbers("p99 µs"),
+    Numbers("p99.9 µs"),
+    Numbers("system calls a call"),
+    Numbers("allocations a call"),
+    Numbers("peak MiB"),
 ];
 
-fn row(results: &Results, scenario: &Scenario, implementation: Implementation) -> [String; 12] {
-    // It is said once, above the programs.
-    let shown_scenario = match implementation {
-        Implementation::Leveret => {
-            format!("{} × {}", scenario.in_flight, octets(scenario.body_size))
-        }
-        _ => String::new(),
-    };
+fn row(
+    results: &Results,
+    scenario: &Scenario,
+    name: String,
+    implementation: Implementation,
+) -> [String; 12] {
     let figure = |figure| results.figure(scenario, implementation, figure);
     let shown = |it| figure(it).map(significant).unwrap_or_default();
     let to_floor = |figure| {
@@ -87,7 +98,7 @@ fn row(results: &Results, scenario: &Scenario, implementation: Implementation) -
     };
     let peak = figure(Figure::PeakMemory).map(|octets| octets / f64::from(1 << 20));
     [
-        shown_scenario,
+        name,
         implementation.to_string(),
         shown(Figure::CallsPerSecond),
         to_floor(Figure::CallsPerSecond),
@@ -100,4 +111,35 @@ fn row(results: &Results, scenario: &Scenario, implementation: Implementation) -
         shown(Figure::Allocations),
         peak.map(significant).unwrap_or_default(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{measurement, record};
+
+    use Implementation::{Floor, Leveret};
+
+    #[test]
+    fn each_bound_has_its_rounds_and_each_program_its_row() {
+        let rounds = [(12.0, 10.0), (24.0, 16.0), (11.0, 10.0)];
+        let of_round = |(round, (leveret, floor)): (usize, (f64, f64))| {
+            let mut leveret = measurement(Leveret, round, leveret);
+            leveret.peak_memory_octets = Some(f64::from(5 << 20));
+            // An extra run of its own, once.
+            leveret.system_calls_per_call = Some(0.25).filter(|_| round == 1);
+            [leveret, measurement(Floor, round, floor)]
+        };
+        let measurements = rounds.into_iter().enumerate().flat_map(of_round).collect();
+        let text = write(&Results::new(vec![record(measurements)]).unwrap());
+        let text = text.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+        let bound = "| client CPU a call / floor | RabbitMQ 4.3, 64 in flight, current-thread | ≤ 1.3 \
+                     | 1.20 | 1.10 | 1.50 | met |";
+        assert!(text.contains(bound), "{text}");
+        let row = "| 64 × 64 B | leveret | 12.0 | 1.20 | 12.0 | 1.20 | | | | 0.25 | | 5.00 |";
+        assert!(text.contains(row), "{text}");
+        assert!(text.contains("| | floor | 10.0 | 1.00 | 10.0 | 1.00 |"), "{text}");
+        // What was not measured has no row.
+        assert!(!text.contains("lapin"), "{text}");
+    }
 }

@@ -5,7 +5,8 @@ use crate::numbers::{octets, ratio, significant};
 use crate::pictures::Picture;
 use crate::record::{Implementation, Machine, Runtime, Scenario, Side};
 use crate::results::{Figure, Reference, Results};
-use crate::table::Table;
+use crate::table::Column::{Numbers, Words};
+use crate::table::{Column, Table};
 
 pub(crate) fn write(results: &Results, pictures: &[Picture]) -> String {
     let mut text = String::from("# Leveret beside lapin, amqprs and a raw floor\n\n");
@@ -25,7 +26,9 @@ pub(crate) fn write(results: &Results, pictures: &[Picture]) -> String {
             text += &format!("\n## The {side} on {against}\n");
             for runtime in Runtime::ALL {
                 let table = comparison(results, side, against, runtime);
-                text += &format!("\nLeveret, runtime {runtime}:\n\n{table}");
+                if !table.is_empty() {
+                    text += &format!("\nLeveret, runtime {runtime}:\n\n{table}");
+                }
             }
         }
     }
@@ -71,7 +74,14 @@ fn circumstances(results: &Results) -> String {
 }
 
 fn bounds(results: &Results) -> Table {
-    let mut table = Table::new(2, ["on", "figure", "bound", "reached", "", "in the worst case"]);
+    let mut table = Table::new([
+        Words("on"),
+        Words("figure"),
+        Numbers("bound"),
+        Numbers("reached"),
+        Words(""),
+        Words("where that is the worst"),
+    ]);
     for verdict in judge(results) {
         let bound = verdict.bound;
         let (reached, place) = match verdict.worst() {
@@ -87,14 +97,11 @@ fn bounds(results: &Results) -> Table {
 /// A row for each scenario of these: Leveret's figures, and what they are beside the others'.
 fn comparison(results: &Results, side: Side, against: &str, runtime: Runtime) -> Table {
     let mut table = match side {
-        Side::Client => Table::new(0, COMPARISON),
+        Side::Client => Table::new(COMPARISON),
         // How long a call takes is its caller's to measure.
-        Side::Server => Table::new(0, *COMPARISON.first_chunk::<8>().expect("more than that")),
+        Side::Server => Table::new(*COMPARISON.first_chunk::<8>().expect("more than that")),
     };
-    let scenarios = results.scenarios().filter(|scenario| {
-        (scenario.side, &*scenario.against, scenario.runtime) == (side, against, runtime)
-    });
-    for scenario in scenarios {
+    for scenario in results.scenarios_of(side, against, runtime) {
         let [calls, calls_floor, calls_peer] = compared(results, scenario, Figure::CallsPerSecond);
         let [time, time_floor, time_peer] = compared(results, scenario, Figure::ProcessorTime);
         let (in_flight, body) = (scenario.in_flight.to_string(), octets(scenario.body_size));
@@ -111,18 +118,18 @@ fn comparison(results: &Results, side: Side, against: &str, runtime: Runtime) ->
     table
 }
 
-const COMPARISON: [&str; 11] = [
-    "in flight",
-    "body",
-    "calls/s",
-    "/ floor",
-    "/ best peer",
-    "CPU µs a call",
-    "/ floor",
-    "/ best peer",
-    "p50 µs",
-    "/ floor",
-    "/ best peer",
+const COMPARISON: [Column; 11] = [
+    Numbers("in flight"),
+    Numbers("body"),
+    Numbers("calls/s"),
+    Numbers("/ floor"),
+    Numbers("/ best peer"),
+    Numbers("CPU µs a call"),
+    Numbers("/ floor"),
+    Numbers("/ best peer"),
+    Numbers("p50 µs"),
+    Numbers("/ floor"),
+    Numbers("/ best peer"),
 ];
 
 /// Leveret's figure, and its ratios to the floor and to the best peer.
@@ -136,9 +143,64 @@ fn compared(results: &Results, scenario: &Scenario, figure: Figure) -> [String; 
 }
 
 fn extra(results: &Results) -> Table {
-    let mut table = Table::new(1, ["of what", "figure", "unit"]);
+    let mut table = Table::new([Words("of what"), Numbers("figure"), Words("unit")]);
     for extra in &results.extra {
         table.row([extra.name.clone(), significant(extra.value), extra.unit.clone()]);
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Extra, Record};
+    use crate::testing::{measurement, record, scenario};
+
+    use Implementation::{Amqprs, Floor, Lapin, Leveret};
+
+    #[test]
+    fn the_page_begins_with_bounds_and_ends_with_what_there_is_one_of() {
+        let of_round = |round| {
+            [(Leveret, 12_000.0), (Lapin, 40_000.0), (Amqprs, 10_000.0), (Floor, 9_600.0)]
+                .map(|(implementation, figure)| measurement(implementation, round, figure))
+        };
+        let measurements = (0..3).flat_map(of_round).collect();
+        let extra = vec![Extra {
+            name: "stripped hello-RPC: leveret".to_owned(),
+            value: 1.275,
+            unit: "MB".to_owned(),
+        }];
+        let results = Results::new(vec![Record { extra, ..record(measurements) }]).unwrap();
+        let text = write(&results, &[]);
+        // Single spaces: how wide columns are is not what this is about.
+        let text = text.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+
+        let lines = [
+            "- Rounds: 3.\n",
+            "| client CPU a call / floor | ≤ 1.3 | 1.25 | met | RabbitMQ 4.3, 64 in flight, current-thread |",
+            "| client CPU a call / best peer | ≤ 0.5 | 1.20 | **missed** | RabbitMQ 4.3, 64 in flight",
+            "| client p50 / floor | ≤ 1.05 | | not measured | |",
+            "| build | stripped hello-RPC binary, MB | ≤ 1.5 | 1.27 | met | |",
+            "## The client on RabbitMQ 4.3\n\nLeveret, runtime current-thread:\n",
+            "| 64 | 64 B | 12,000 | 1.25 | 0.30 | 12,000 | 1.25 | 1.20 | | | |",
+            "| stripped hello-RPC: leveret | 1.27 | MB |",
+        ];
+        let mut rest = text.as_str();
+        for line in lines {
+            let found = rest.find(line);
+            rest = &rest[found.unwrap_or_else(|| panic!("no {line:?} in {rest}"))..];
+        }
+    }
+
+    /// Where one runtime was measured, the other has no empty table.
+    #[test]
+    fn what_was_not_measured_is_not_there() {
+        let results = Results::new(vec![record(vec![measurement(Leveret, 0, 1.0)])]).unwrap();
+        assert_eq!(scenario().runtime, Runtime::CurrentThread);
+        let text = write(&results, &[]);
+        assert!(!text.contains("multi-thread"), "{text}");
+        assert!(!text.contains("Pictures"), "{text}");
+        let nothing = write(&Results::new(vec![Record::default()]).unwrap(), &[]);
+        assert!(!nothing.contains("Rounds"), "{nothing}");
+    }
 }

@@ -94,11 +94,8 @@ impl Subject {
     }
 
     fn panel(&self, results: &Results, side: Side, against: &str, runtime: Runtime) -> Panel {
-        let scenarios = results.scenarios().filter(|scenario| {
-            (scenario.side, &*scenario.against, scenario.runtime) == (side, against, runtime)
-                && self.across.has(scenario)
-        });
-        let mut scenarios = scenarios.collect::<Vec<_>>();
+        let mut scenarios = results.scenarios_of(side, against, runtime);
+        scenarios.retain(|scenario| self.across.has(scenario));
         scenarios.sort_by(|one, other| self.across.x(one).total_cmp(&self.across.x(other)));
         let mut lines = Vec::new();
         // Leveret comes last, on top of the others.

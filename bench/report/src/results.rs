@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Result;
-use crate::record::{Extra, Implementation, Machine, Measurement, Record, Scenario, Side};
+use crate::record::{Extra, Implementation, Machine, Measurement, Record, Runtime, Scenario, Side};
 
 /// All that was measured.
 pub(crate) struct Results {
@@ -72,6 +72,24 @@ impl Results {
 
     pub(crate) fn scenarios(&self) -> impl Iterator<Item = &Scenario> {
         self.scenarios.keys()
+    }
+
+    /// Those with bodies of 64 octets first, by the number in flight, then by size.
+    pub(crate) fn scenarios_of(
+        &self,
+        side: Side,
+        against: &str,
+        runtime: Runtime,
+    ) -> Vec<&Scenario> {
+        let scenarios = self.scenarios().filter(|scenario| {
+            (scenario.side, &*scenario.against, scenario.runtime) == (side, against, runtime)
+        });
+        let mut scenarios = scenarios.collect::<Vec<_>>();
+        scenarios.sort_by_key(|Scenario { in_flight, body_size, .. }| match body_size {
+            64 => (0, *in_flight),
+            _ => (*body_size + 1, *in_flight),
+        });
+        scenarios
     }
 
     /// What a side was measured against.
@@ -202,7 +220,6 @@ fn median(figures: impl Iterator<Item = f64>) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Runtime;
     use crate::testing::{measurement, record, scenario};
 
     use Implementation::{Amqprs, Floor, Lapin, Leveret};
@@ -286,6 +303,21 @@ mod tests {
 
         let twice = vec![measurement(Leveret, 0, 1.0), measurement(Leveret, 0, 2.0)];
         assert!(Results::new(vec![record(twice)]).is_err());
+    }
+
+    #[test]
+    fn loads_come_first_and_then_sizes() {
+        let at = |in_flight, body_size| {
+            let mut one = measurement(Leveret, 0, 10.0);
+            one.scenario.in_flight = in_flight;
+            one.scenario.body_size = body_size;
+            one
+        };
+        let measurements = vec![at(8, 1 << 20), at(64, 0), at(1024, 64), at(1, 64)];
+        let results = Results::new(vec![record(measurements)]).unwrap();
+        let all = results.scenarios_of(Side::Client, "RabbitMQ 4.3", Runtime::CurrentThread);
+        let all = all.iter().map(|it| (it.in_flight, it.body_size)).collect::<Vec<_>>();
+        assert_eq!(all, [(1, 64), (1024, 64), (64, 0), (8, 1 << 20)]);
     }
 
     #[test]
