@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "the ban on clocks is for the protocol's code")]
 
+mod bench;
 mod capture;
 mod faults;
 mod fuzz;
@@ -68,6 +69,9 @@ enum Command {
     /// Simulate clients, servers and a broker in virtual time, each run from one seed
     Simulate(simulate::Options),
 
+    /// Measure Leveret beside lapin, amqprs and a raw floor, and write tables and plots of it
+    Bench(bench::Options),
+
     /// Record what a program and RabbitMQ say to each other into codec/tests/captures
     Capture(capture::Options),
 }
@@ -81,6 +85,7 @@ fn main() -> ExitCode {
         Command::Fuzz(options) => fuzz::run(&options),
         Command::Soak(options) => soak::run(&options),
         Command::Simulate(options) => simulate::run(&options),
+        Command::Bench(options) => bench::run(&options),
         Command::Capture(options) => capture::run(&options),
     });
     match outcome {

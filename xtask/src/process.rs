@@ -4,9 +4,9 @@
 //! which passes it on and still has its wits to stop the brokers.
 
 use std::{
-    io::Read,
+    io::{BufRead, BufReader, Read},
     os::unix::process::CommandExt,
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
@@ -68,6 +68,45 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
 pub(crate) fn run_uninterrupted(command: &mut Command) -> Result<ExitStatus> {
     let mut child = start(command)?;
     Ok(child.wait()?)
+}
+
+/// A program that runs until this is dropped, and first prints that it is ready.
+pub(crate) struct Background {
+    child: Child,
+    first_line: String,
+    /// Open as long as it may print more.
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Background {
+    pub(crate) fn start(command: &mut Command) -> Result<Self> {
+        let mut child = spawn(command.stdout(Stdio::piped()))?;
+        let stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
+        // From here on it is ended, whatever it prints.
+        let mut program = Self { child, first_line: String::new(), stdout };
+        program.stdout.read_line(&mut program.first_line)?;
+        match program.first_line.trim_end() {
+            "" => Err(format!("{} has ended before it was ready", name_of(command)).into()),
+            _ => Ok(program),
+        }
+    }
+
+    /// What it has printed when it was ready.
+    pub(crate) fn first_line(&self) -> &str {
+        self.first_line.trim_end()
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        if let Err(error) = end_group(&mut self.child) {
+            eprintln!("xtask: could not end process {}: {error}", self.id());
+        }
+    }
 }
 
 fn spawn(command: &mut Command) -> Result<Child> {

@@ -1,0 +1,128 @@
+//! `cargo xtask bench`: Leveret beside lapin, amqprs and a raw floor, into `bench/results`.
+
+mod programs;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use clap::{Args, ValueEnum};
+
+use crate::{
+    Result,
+    process::{self, Background},
+    rabbitmq::Broker,
+    workspace,
+};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// What to measure; everything if nothing is named
+    #[arg(value_enum)]
+    parts: Vec<Part>,
+
+    /// Short runs, into target/bench unless told otherwise: to see that everything works
+    #[arg(long)]
+    quick: bool,
+
+    /// How often everything is measured, in turn [default: 5, or 1 if it is to be quick]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: Option<u32>,
+
+    /// RabbitMQ versions to run on, one after the other
+    #[arg(long, value_delimiter = ',', value_name = "VERSION,...", default_value = "3.10,4.3")]
+    brokers: Vec<String>,
+
+    /// Where figures, tables and plots go [default: bench/results]
+    #[arg(long, value_name = "FOLDER")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Clients and servers on RabbitMQ
+    Rabbitmq,
+    /// Clients whose requests are answered by a process that does nothing else
+    NullResponder,
+    /// How long a small program takes to build, its size, and the memory of an idle client
+    Programs,
+}
+
+/// Figures of other parts, from earlier runs, stay in the report.
+pub(crate) fn run(options: &Options) -> Result {
+    let output = options.output();
+    fs::create_dir_all(&output)?;
+    if options.wants(Part::NullResponder) || options.wants(Part::Rabbitmq) {
+        // What does not compile needs no broker.
+        process::check("cargo build", &mut cargo("build", "leveret-bench"))?;
+    }
+    if options.wants(Part::NullResponder) {
+        let responder = Background::start(cargo("run", "leveret-bench").args(["--", "responder"]))?;
+        compare(options, "null responder", responder.first_line(), &output)?;
+    }
+    if options.wants(Part::Rabbitmq) {
+        for version in &options.brokers {
+            let broker = Broker::start("bench", version)?;
+            compare(options, &format!("RabbitMQ {version}"), broker.uri(), &output)?;
+        }
+    }
+    if options.wants(Part::Programs) {
+        let version = options.brokers.last().ok_or("a broker is needed")?;
+        programs::measure(options.rounds(), version, &output.join("programs.json"))?;
+    }
+    report(&output)
+}
+
+impl Options {
+    fn wants(&self, part: Part) -> bool {
+        self.parts.is_empty() || self.parts.contains(&part)
+    }
+
+    fn rounds(&self) -> u32 {
+        self.rounds.unwrap_or(if self.quick { 1 } else { 5 })
+    }
+
+    /// A quick run does not overwrite what was measured with patience.
+    fn output(&self) -> PathBuf {
+        let by_default = if self.quick { "target/bench/results" } else { "bench/results" };
+        self.output.clone().unwrap_or_else(|| workspace().join(by_default))
+    }
+}
+
+/// Everything against one peer, which does nothing else meanwhile.
+fn compare(options: &Options, name: &str, uri: &str, output: &Path) -> Result {
+    let file = output.join(format!("{}.json", name.to_lowercase().replace(' ', "-")));
+    let mut command = cargo("run", "leveret-bench");
+    command.args(["--", "compare", "--against", &format!("{name}={uri}"), "--output"]).arg(file);
+    command.args(["--rounds", &options.rounds().to_string()]);
+    if options.quick {
+        command.arg("--quick");
+    }
+    process::check(name, &mut command)
+}
+
+/// Tables and plots of all figures that are there.
+fn report(output: &Path) -> Result {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(output)? {
+        files.push(entry?.path());
+    }
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    files.sort();
+    let mut command = cargo("run", "leveret-bench-report");
+    process::check("the report", command.arg("--").args(&files).arg("--output").arg(output))?;
+    eprintln!("xtask: the report is in {}", output.join("README.md").display());
+    Ok(())
+}
+
+/// What is done with a package of the workspace in `bench`.
+fn cargo(verb: &str, package: &str) -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command
+        .args([verb, "--quiet", "--release", "--locked", "--package", package, "--manifest-path"])
+        .arg(workspace().join("bench/Cargo.toml"));
+    command
+}
