@@ -10,12 +10,7 @@ use std::{
 
 use clap::{Args, ValueEnum};
 
-use crate::{
-    Result,
-    process::{self, Background},
-    rabbitmq::Broker,
-    workspace,
-};
+use crate::{Result, process, rabbitmq::Broker, summary::Summary, workspace};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -54,26 +49,42 @@ enum Part {
 pub(crate) fn run(options: &Options) -> Result {
     let output = options.output();
     fs::create_dir_all(&output)?;
+    let mut summary = Summary::default();
     if options.wants(Part::NullResponder) || options.wants(Part::Rabbitmq) {
         // What does not compile needs no broker.
         process::check("cargo build", &mut cargo("build", "leveret-bench"))?;
     }
     if options.wants(Part::NullResponder) {
-        let responder = Background::start(cargo("run", "leveret-bench").args(["--", "responder"]))?;
-        compare(options, "null responder", responder.first_line(), &output)?;
+        let run = || compare(options, NULL_RESPONDER, None, &output);
+        summary.phase(NULL_RESPONDER, "in turn", run);
     }
     if options.wants(Part::Rabbitmq) {
         for version in &options.brokers {
-            let broker = Broker::start("bench", version)?;
-            compare(options, &format!("RabbitMQ {version}"), broker.uri(), &output)?;
+            let name = format!("RabbitMQ {version}");
+            summary.phase(&name, "in turn", || {
+                let broker = Broker::start("bench", version)?;
+                compare(options, &name, Some(broker.uri()), &output)
+            });
         }
     }
     if options.wants(Part::Programs) {
         let version = options.brokers.last().ok_or("a broker is needed")?;
-        programs::measure(options.rounds(), version, &output.join("programs.json"))?;
+        let file = output.join("programs.json");
+        let run = || programs::measure(options.rounds(), version, &file);
+        summary.phase(&format!("RabbitMQ {version}"), "programs", run);
     }
-    report(&output)
+    // What could be measured is worth a report.
+    summary.phase("", "report", || report(&output));
+    eprint!("\n{summary}");
+    match (process::interrupted(), summary.passed()) {
+        (true, _) => Err("interrupted".into()),
+        (_, true) => Ok(()),
+        (_, false) => Err("not everything could be measured".into()),
+    }
 }
+
+/// It is started by who measures, and has no address before.
+const NULL_RESPONDER: &str = "null responder";
 
 impl Options {
     fn wants(&self, part: Part) -> bool {
@@ -91,11 +102,12 @@ impl Options {
     }
 }
 
-/// Everything against one peer, which does nothing else meanwhile.
-fn compare(options: &Options, name: &str, uri: &str, output: &Path) -> Result {
+/// Everything against one peer. Nothing else is there meanwhile.
+fn compare(options: &Options, name: &str, uri: Option<&str>, output: &Path) -> Result {
+    let against = uri.map_or(name.to_owned(), |uri| format!("{name}={uri}"));
     let file = output.join(format!("{}.json", name.to_lowercase().replace(' ', "-")));
     let mut command = cargo("run", "leveret-bench");
-    command.args(["--", "compare", "--against", &format!("{name}={uri}"), "--output"]).arg(file);
+    command.args(["--", "compare", "--against", &against, "--output"]).arg(file);
     command.args(["--rounds", &options.rounds().to_string()]);
     if options.quick {
         command.arg("--quick");

@@ -73,7 +73,6 @@ pub(crate) fn run_uninterrupted(command: &mut Command) -> Result<ExitStatus> {
 /// A program that runs until this is dropped, and first prints that it is ready.
 pub(crate) struct Background {
     child: Child,
-    first_line: String,
     /// Open as long as it may print more.
     stdout: BufReader<ChildStdout>,
 }
@@ -83,17 +82,11 @@ impl Background {
         let mut child = spawn(command.stdout(Stdio::piped()))?;
         let stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
         // From here on it is ended, whatever it prints.
-        let mut program = Self { child, first_line: String::new(), stdout };
-        program.stdout.read_line(&mut program.first_line)?;
-        match program.first_line.trim_end() {
-            "" => Err(format!("{} has ended before it was ready", name_of(command)).into()),
+        let mut program = Self { child, stdout };
+        match program.stdout.read_line(&mut String::new())? {
+            0 => Err(format!("{} has ended before it was ready", name_of(command)).into()),
             _ => Ok(program),
         }
-    }
-
-    /// What it has printed when it was ready.
-    pub(crate) fn first_line(&self) -> &str {
-        self.first_line.trim_end()
     }
 
     pub(crate) fn id(&self) -> u32 {

@@ -56,7 +56,10 @@ fn circumstances(results: &Results) -> String {
              broker, client and server on the same one.\n",
         );
     }
-    let versions = results.versions.iter().map(|(name, version)| format!("{name} {version}"));
+    let versions = results.versions.iter().map(|(name, version)| match version.starts_with(name) {
+        true => version.clone(),
+        false => format!("{name} {version}"),
+    });
     let versions = versions.collect::<Vec<_>>();
     if !versions.is_empty() {
         text += &format!("- Versions: {}.\n", versions.join(", "));
@@ -170,12 +173,16 @@ mod tests {
             value: 1.275,
             unit: "MB".to_owned(),
         }];
-        let results = Results::new(vec![Record { extra, ..record(measurements) }]).unwrap();
+        let versions = [("lapin", "4.12.3"), ("rustc", "rustc 1.95.0")];
+        let versions = versions.map(|(name, version)| (name.to_owned(), version.to_owned())).into();
+        let record = Record { extra, versions, ..record(measurements) };
+        let results = Results::new(vec![record]).unwrap();
         let text = write(&results, &[]);
         // Single spaces: how wide columns are is not what this is about.
         let text = text.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
 
         let lines = [
+            "- Versions: lapin 4.12.3, rustc 1.95.0.\n",
             "- Rounds: 3.\n",
             "| client CPU a call / floor | ≤ 1.3 | 1.25 | met | RabbitMQ 4.3, 64 in flight, current-thread |",
             "| client CPU a call / best peer | ≤ 0.5 | 1.20 | **missed** | RabbitMQ 4.3, 64 in flight",
