@@ -74,7 +74,7 @@ pub(crate) fn run(options: &Options) -> Result {
         summary.phase(&format!("RabbitMQ {version}"), "programs", run);
     }
     // What could be measured is worth a report.
-    summary.phase("", "report", || report(&output));
+    summary.phase("figures", "report", || report(&output));
     eprint!("\n{summary}");
     match (process::interrupted(), summary.passed()) {
         (true, _) => Err("interrupted".into()),

@@ -4,7 +4,7 @@ use std::mem;
 
 use crate::bounds::judge;
 use crate::numbers::{octets, ratio, significant};
-use crate::record::{Implementation, Runtime, Scenario, Side};
+use crate::record::{Implementation, Runtime, Scenario, Side, with_article};
 use crate::results::{Figure, Reference, Results};
 use crate::table::Column::{Numbers, Words};
 use crate::table::{Column, Table};
@@ -17,6 +17,7 @@ pub(crate) fn write(results: &Results) -> String {
             for runtime in Runtime::ALL {
                 let table = figures(results, side, against, runtime);
                 if !table.is_empty() {
+                    let against = with_article(against);
                     text += &format!("\n## The {side} on {against}, {runtime}\n\n{table}");
                 }
             }

@@ -3,7 +3,7 @@
 use crate::bounds::judge;
 use crate::numbers::{octets, ratio, significant};
 use crate::pictures::Picture;
-use crate::record::{Implementation, Machine, Runtime, Scenario, Side};
+use crate::record::{Implementation, Machine, Runtime, Scenario, Side, with_article};
 use crate::results::{Figure, Reference, Results};
 use crate::table::Column::{Numbers, Words};
 use crate::table::{Column, Table};
@@ -23,7 +23,7 @@ pub(crate) fn write(results: &Results, pictures: &[Picture]) -> String {
     }
     for side in Side::ALL {
         for against in results.against(side) {
-            text += &format!("\n## The {side} on {against}\n");
+            text += &format!("\n## The {side} on {}\n", with_article(against));
             for runtime in Runtime::ALL {
                 let table = comparison(results, side, against, runtime);
                 if !table.is_empty() {

@@ -3,7 +3,7 @@
 use crate::Result;
 use crate::numbers::octets;
 use crate::plot::{Line, Panel, Plot};
-use crate::record::{Implementation, Runtime, Scenario, Side};
+use crate::record::{Implementation, Runtime, Scenario, Side, with_article};
 use crate::results::{Figure, Results};
 
 pub(crate) struct Picture {
@@ -81,7 +81,7 @@ impl Subject {
             Across::InFlight => ("calls in flight", "bodies of 64 B"),
             Across::BodySize => ("size of body", "64 calls in flight, 8 of 1 MiB"),
         };
-        let caption = format!("The {side} on {against}: {}", self.caption);
+        let caption = format!("The {side} on {}: {}", with_article(against), self.caption);
         let plot = Plot {
             title: format!("{caption}; {with}"),
             x: x.to_owned(),
@@ -170,6 +170,8 @@ mod tests {
         let files = pictures.iter().map(|picture| picture.file.as_str()).collect::<Vec<_>>();
         let expected = ["client-rabbitmq-4.3-cpu.svg", "client-rabbitmq-4.3-throughput.svg"];
         assert_eq!(files, expected);
+        let caption = "The client on RabbitMQ 4.3: CPU a call against calls in flight";
+        assert_eq!(pictures[0].caption, caption);
         assert!(pictures.iter().all(|picture| picture.svg.contains("leveret")));
     }
 }

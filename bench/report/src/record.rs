@@ -84,6 +84,14 @@ pub(crate) struct Extra {
     pub(crate) unit: String,
 }
 
+/// As it stands in a sentence: `RabbitMQ 4.3`, `the null responder`.
+pub(crate) fn with_article(against: &str) -> String {
+    match against.starts_with(char::is_uppercase) {
+        true => against.to_owned(),
+        false => format!("the {against}"),
+    }
+}
+
 impl Side {
     pub(crate) const ALL: [Self; 2] = [Self::Client, Self::Server];
 }
