@@ -51,8 +51,9 @@ impl Connection {
     fn handle_whole_frames(&mut self, now: Instant, input: &mut BytesMut) {
         let mut rest = &**input;
         while self.state == State::Open && self.oversized.is_none() && !self.is_out_of_step {
-            match FrameRef::decode(rest, |kind| self.max_payload(kind)) {
-                Ok(Some(frame)) if frame.payload.len() < COPY_BELOW => {
+            // What is larger is left with all that is too large.
+            match FrameRef::decode(rest, |_| SMALL) {
+                Ok(Some(frame)) => {
                     rest = rest.get(frame.encoded_len()..).unwrap_or_default();
                     if let Err(violation) = self.handle_frame(now, frame, None) {
                         self.fail(now, violation);
@@ -348,6 +349,9 @@ impl Connection {
         }
     }
 }
+
+/// Payloads up to this are in every limit, since no frame-max is below 4096.
+const SMALL: u32 = 4096 - FRAME_OVERHEAD;
 
 /// The frame of `connection.close-ok`.
 const CLOSE_OK: [u8; 12] = [1, 0, 0, 0, 0, 0, 4, 0, 10, 0, 51, 0xce];

@@ -10,7 +10,7 @@
 //!  └── copied, then sizes and correlation-id are put in place ───┘ └── written ─────────────────────┘
 //! ```
 
-use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
 use bytes::{BufMut, BytesMut};
 use leveret_codec::{BasicProperties, FRAME_END, FRAME_HEADER_SIZE, ShortStr, encode_header};
@@ -24,7 +24,9 @@ use crate::message::REPLY_TO_NAME;
 #[derive(Debug, Default)]
 pub(super) struct Templates {
     channel: u16,
-    by_queue: BTreeMap<ShortStr, Template>,
+    by_queue: Vec<(ShortStr, Template)>,
+    /// Where the last one stands. The next request is most often to the same queue.
+    last: usize,
 }
 
 /// Requests to further queues are written in full.
@@ -38,12 +40,21 @@ impl Templates {
             return None;
         }
         if channel != self.channel {
-            *self = Self { channel, by_queue: BTreeMap::new() };
+            *self = Self { channel, ..Self::default() };
         }
-        if self.by_queue.len() < MAX_TEMPLATES && !self.by_queue.contains_key(routing_key) {
-            self.by_queue.insert(routing_key.clone(), Template::new(channel, routing_key));
+        if self.by_queue.get(self.last).is_none_or(|(queue, _)| queue != routing_key) {
+            self.last = self.place_of(routing_key)?;
         }
-        self.by_queue.get(routing_key)
+        self.by_queue.get(self.last).map(|(_, template)| template)
+    }
+
+    fn place_of(&mut self, queue: &ShortStr) -> Option<usize> {
+        let found = self.by_queue.iter().position(|(known, _)| known == queue);
+        if found.is_none() && self.by_queue.len() < MAX_TEMPLATES {
+            self.by_queue.push((queue.clone(), Template::new(self.channel, queue)));
+            return self.by_queue.len().checked_sub(1);
+        }
+        found
     }
 }
 
