@@ -8,6 +8,7 @@ use bytes::Bytes;
 use leveret_codec::{FieldValue, ShortStr, TableError};
 
 use crate::driver::Shared;
+use crate::pool::Pool;
 use crate::requester::{CallId, Outgoing, Requester, Retry};
 use crate::trace::Operation;
 use crate::{CallError, InvalidRequest, Properties, Reply};
@@ -32,16 +33,16 @@ use crate::{CallError, InvalidRequest, Properties, Reply};
 #[derive(Debug)]
 #[must_use = "a request is made by `send`"]
 pub struct RequestBuilder<'a> {
-    shared: &'a Shared<Requester>,
+    pool: &'a Pool<Requester>,
     timeout: Duration,
     outgoing: Outgoing,
     invalid: Option<InvalidRequest>,
 }
 
 impl<'a> RequestBuilder<'a> {
-    pub(crate) fn new(shared: &'a Shared<Requester>, queue: String, timeout: Duration) -> Self {
+    pub(crate) fn new(pool: &'a Pool<Requester>, queue: String, timeout: Duration) -> Self {
         let mut builder =
-            RequestBuilder { shared, timeout, outgoing: Outgoing::default(), invalid: None };
+            RequestBuilder { pool, timeout, outgoing: Outgoing::default(), invalid: None };
         builder.set(|outgoing| {
             outgoing.routing_key = short("the queue", queue)?;
             Ok(())
@@ -130,9 +131,12 @@ impl<'a> RequestBuilder<'a> {
         if let Some(invalid) = self.invalid {
             return Err(CallError::InvalidRequest(invalid));
         }
-        let Self { shared, outgoing, timeout, .. } = self;
+        let Self { pool, outgoing, timeout, .. } = self;
         let operation = Operation::call(&outgoing);
         let call = async move {
+            // To the end of the call, it is one more on its connection.
+            let chosen = pool.least_loaded();
+            let shared = chosen.shared;
             let id = shared.command(|requester, now| requester.request(now, outgoing, timeout))?;
             PendingCall { shared, id, done: false }.await
         };

@@ -1,4 +1,4 @@
-//! [`Client`]: calls over one connection, from any number of tasks.
+//! [`Client`]: calls over one connection or several, from any number of tasks.
 
 mod builder;
 
@@ -12,8 +12,8 @@ use leveret_codec::FieldTable;
 use tokio::sync::watch;
 
 use crate::connect::ConnectError;
-use crate::driver::Shared;
 use crate::engine::Engine;
+use crate::pool::Pool;
 use crate::requester::{Requester, Stats};
 use crate::uri::{Uri, UriError};
 use crate::{CallError, ConnectionState, Reply, RequestBuilder, SessionError};
@@ -23,7 +23,8 @@ pub use self::builder::ClientBuilder;
 /// A client: sends requests to queues and waits for the replies.
 ///
 /// It is cheap to clone, and all clones share one connection, with one channel and one consumer of
-/// replies for ordinary calls. Any number of calls may be under way at the same time.
+/// replies for ordinary calls. Any number of calls may be under way at the same time. One connection is
+/// enough for most; [`ClientBuilder::connections`] says who needs more.
 ///
 /// What the broker may refuse, by closing the channel, travels on a channel that is lent to it alone: a
 /// request to a named exchange, with a user-id, or with a larger body than the broker was seen to take,
@@ -54,14 +55,8 @@ pub struct Client {
 
 #[derive(Debug)]
 struct Inner {
-    shared: Arc<Shared<Requester>>,
+    pool: Pool<Requester>,
     timeout: Duration,
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        self.shared.command(Requester::close);
-    }
 }
 
 impl Client {
@@ -96,26 +91,33 @@ impl Client {
 
     /// A request to be configured.
     pub fn request(&self, queue: impl Into<String>) -> RequestBuilder<'_> {
-        RequestBuilder::new(&self.inner.shared, queue.into(), self.inner.timeout)
+        RequestBuilder::new(&self.inner.pool, queue.into(), self.inner.timeout)
     }
 
-    /// How it goes.
+    /// How it goes, on all connections together.
     pub fn stats(&self) -> Stats {
-        self.inner.shared.query(|requester| requester.stats())
+        self.inner.pool.iter().map(|shared| shared.query(|requester| requester.stats())).sum()
     }
 
     /// Why the broker does not take requests at the moment, such as "low on memory"
-    /// (`connection.blocked`). Calls then wait, inside their own timeout, until it does.
+    /// (`connection.blocked`). Calls then wait, inside their own timeout, until it does. Of several
+    /// connections, there is none then that it takes requests from.
     pub fn blocked(&self) -> Option<String> {
-        self.inner.shared.query(|requester| requester.blocked().map(ToOwned::to_owned))
+        match self.inner.pool.best_state() {
+            ConnectionState::Blocked { reason } => Some(reason),
+            _ => None,
+        }
     }
 
-    /// What the broker said of itself: product, version, capabilities.
+    /// What the broker said of itself: product, version, capabilities. Of several connections, this is
+    /// what the first was told.
     pub fn server_properties(&self) -> FieldTable {
-        self.inner.shared.query(|requester| requester.connection().server_properties().clone())
+        let first = self.inner.pool.first();
+        first.query(|requester| requester.connection().server_properties().clone())
     }
 
-    /// How it is with the connection, now and from now on: to show, to log, or to wait for.
+    /// How it is with the connection, now and from now on: to show, to log, or to wait for. Of several,
+    /// this is the best one's state: calls can be made where one is connected.
     ///
     /// ```no_run
     /// # async fn run(client: leveret::Client) {
@@ -126,20 +128,25 @@ impl Client {
     /// # }
     /// ```
     pub fn connection_state(&self) -> watch::Receiver<ConnectionState> {
-        self.inner.shared.connection_state()
+        self.inner.pool.connection_state()
     }
 
     /// Waits until the client is of no more use: it was closed, or its connection was lost and it is
-    /// not to [`reconnect`](ClientBuilder::reconnect).
+    /// not to [`reconnect`](ClientBuilder::reconnect). Of several connections, all were lost then.
     ///
     /// # Errors
-    /// [`SessionError`] says why the connection was lost.
+    /// [`SessionError`] says why the connection was lost, or the first of several.
     pub async fn closed(&self) -> Result<(), SessionError> {
         let ended = |requester: &mut Requester| match requester.ended() {
             Some(result) => Poll::Ready(result.clone()),
             None => Poll::Pending,
         };
-        self.inner.shared.wait(ended).await
+        let results = self.inner.pool.wait(ended).await;
+        // One that its user has closed has not been lost, even if others were before.
+        match results.contains(&Ok(())) {
+            true => Ok(()),
+            false => results.into_iter().collect(),
+        }
     }
 
     /// Closes when the calls that are pending, on any clone, have ended. New calls fail with
@@ -149,24 +156,24 @@ impl Client {
     /// Once this future has been polled, the client drains even if it is dropped, and then without a
     /// limit.
     pub async fn drain(&self, limit: Duration) -> usize {
-        self.inner.shared.command(Requester::drain);
-        let drained = tokio::time::timeout(limit, self.inner.shared.wait(finished)).await;
+        self.inner.pool.command(Requester::drain);
+        let drained = tokio::time::timeout(limit, self.inner.pool.wait(finished)).await;
         let left = if drained.is_ok() { 0 } else { self.stats().pending };
         self.close().await;
         left
     }
 
-    /// Closes the connection in good order, and waits until that is done, for 5 seconds at most.
+    /// Closes all connections in good order, and waits until that is done, for 5 seconds at most.
     /// Calls that are still pending, on any clone, fail with [`CallError::Closed`].
     ///
     /// Once this future has been polled, the client closes even if it is dropped.
     pub async fn close(&self) {
-        self.inner.shared.command(Requester::close);
-        self.inner.shared.wait(finished).await;
+        self.inner.pool.command(Requester::close);
+        self.inner.pool.wait(finished).await;
     }
 }
 
-/// Whether nothing more is to be expected of the connection.
+/// Whether nothing more is to be expected of a connection.
 fn finished(requester: &mut Requester) -> Poll<()> {
     if requester.is_finished() { Poll::Ready(()) } else { Poll::Pending }
 }

@@ -29,6 +29,8 @@ pub use self::error::ConnectError;
 pub(crate) struct Options {
     uri: Uri,
     config: Config,
+    /// Which of the addresses to try first.
+    first_address: usize,
     pub(crate) connect_timeout: Duration,
     pub(crate) reconnect: Reconnect,
 }
@@ -55,7 +57,8 @@ impl Options {
         config.channel_max = uri.channel_max().unwrap_or(config.channel_max);
         config.frame_max = uri.frame_max().unwrap_or(config.frame_max);
         let connect_timeout = uri.connection_timeout().unwrap_or(CONNECT_TIMEOUT);
-        Ok(Self { uri, config, connect_timeout, reconnect: Reconnect::default() })
+        let reconnect = Reconnect::default();
+        Ok(Self { uri, config, first_address: 0, connect_timeout, reconnect })
     }
 
     pub(crate) fn set_connection_name(&mut self, name: &str) -> Result<(), ConnectError> {
@@ -63,6 +66,12 @@ impl Options {
             .map_err(|source| ConnectError::TooLong { what: "the connection name", source })?;
         self.config.connection_name = Some(name);
         Ok(())
+    }
+
+    /// The same for one of several connections. They begin at different addresses, if there are.
+    pub(crate) fn of_connection(&self, number: usize) -> Self {
+        let first_address = number.checked_rem(self.uri.addresses().len()).unwrap_or_default();
+        Self { first_address, ..self.clone() }
     }
 
     /// Tries the broker's addresses in turn, each for as long as the connect timeout, until there is
@@ -80,7 +89,9 @@ impl Options {
     {
         let options = Arc::new(self);
         let mut errors = Vec::new();
-        for (number, address) in options.uri.addresses().iter().enumerate() {
+        let addresses = options.uri.addresses();
+        let in_turn = addresses.iter().enumerate().cycle().skip(options.first_address);
+        for (number, address) in in_turn.take(addresses.len()) {
             let reach = options.tcp(address);
             let connect = Arc::clone(&options).reconnecting();
             let begin = Begin { address, number, reconnect: options.reconnect, connect };

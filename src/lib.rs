@@ -92,6 +92,8 @@ mod message;
 mod observers;
 mod properties;
 #[cfg(feature = "tokio")]
+mod pool;
+#[cfg(feature = "tokio")]
 mod queue;
 mod reconnect;
 pub mod replier;

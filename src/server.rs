@@ -3,14 +3,14 @@
 mod builder;
 mod handlers;
 
-use std::sync::Arc;
+use std::convert::Infallible;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use self::handlers::Running;
-use crate::driver::Shared;
+use crate::pool::{Pool, try_join_all};
 use crate::replies::Replies;
 use crate::responder::{Responder, ServerStats};
 use crate::uri::{Uri, UriError};
@@ -40,16 +40,25 @@ pub use self::builder::ServerBuilder;
 ///
 /// When the connection is lost, the server makes another ([`ServerBuilder::reconnect`]), and declares
 /// and consumes its queues anew. Handlers at work go on, and their replies are sent on the new
-/// connection; for the rest of a lost connection's requests, see above.
+/// connection; for the rest of a lost connection's requests, see above. One connection is enough for
+/// most servers; [`ServerBuilder::connections`] says which need more.
 ///
 /// When a `Server` is dropped, it ends in the background as [`shutdown`](Self::shutdown) does, but
 /// without a limit in time.
 #[derive(Debug)]
 pub struct Server {
-    shared: Arc<Shared<Responder>>,
+    pool: Pool<Responder>,
+    /// Of each connection, in the same order.
+    beside: Vec<Beside>,
+    shutdown_timeout: Duration,
+}
+
+/// What goes with a connection that requests come on.
+#[derive(Debug, Clone)]
+struct Beside {
+    /// Where its replies go, if not the same way.
     replies: Option<Replies>,
     running: Running,
-    shutdown_timeout: Duration,
 }
 
 impl Server {
@@ -61,29 +70,34 @@ impl Server {
     /// Why the broker does not read replies at the moment, such as "low on memory"
     /// (`connection.blocked`). They wait until it does, and so do acknowledgements and everything else
     /// that the server has to say, unless replies have
-    /// [a connection of their own](ServerBuilder::separate_reply_connection).
+    /// [a connection of their own](ServerBuilder::separate_reply_connection). Of several connections,
+    /// there is one at least that it is so with.
     pub fn blocked(&self) -> Option<String> {
-        let of_replies = self.replies.as_ref().and_then(Replies::blocked);
-        of_replies
-            .or_else(|| self.shared.query(|responder| responder.blocked().map(ToOwned::to_owned)))
+        let blocked = |responder: &mut Responder| responder.blocked().map(ToOwned::to_owned);
+        self.replies()
+            .find_map(Replies::blocked)
+            .or_else(|| self.pool.iter().find_map(|shared| shared.query(blocked)))
     }
 
-    /// How it goes.
+    /// How it goes, on all connections together.
     pub fn stats(&self) -> ServerStats {
-        self.shared.query(|responder| responder.stats())
+        self.pool.iter().map(|shared| shared.query(|responder| responder.stats())).sum()
     }
 
-    /// How it is with the connection, now and from now on: to show, to log, or to wait for.
+    /// How it is with the connection, now and from now on: to show, to log, or to wait for. Of several,
+    /// this is the best one's state: all queues are served where one is connected.
     pub fn connection_state(&self) -> watch::Receiver<ConnectionState> {
-        self.shared.connection_state()
+        self.pool.connection_state()
     }
 
-    /// Waits until the server has ended, which it does by itself only if it fails for good.
+    /// Waits until the server has ended, which it does by itself only if it fails for good, on all of
+    /// its connections.
     ///
     /// # Errors
-    /// [`SessionError`] says why it could not go on.
+    /// [`SessionError`] says why it could not go on; or why one of several connections could not, and the
+    /// others did.
     pub async fn stopped(&self) -> Result<(), SessionError> {
-        self.shared.wait(|responder| responder.end_result()).await
+        self.pool.wait(|responder| responder.end_result()).await.into_iter().collect()
     }
 
     /// Ends in good order: takes no new requests, lets the running handlers finish, sends their
@@ -96,30 +110,29 @@ impl Server {
     /// [`SessionError`] if the connection was lost on the way, or before, or if handlers had to be
     /// aborted.
     pub async fn shutdown(self) -> Result<(), SessionError> {
-        self.shared.command(Responder::shutdown);
+        self.pool.command(Responder::shutdown);
         let result = match timeout(self.shutdown_timeout, self.stopped()).await {
             Ok(result) => result,
             Err(_) => self.abort().await,
         };
         // A broker with an alarm on would not hear it.
-        if let Some(replies) = self.replies.as_ref().filter(|replies| replies.blocked().is_none()) {
-            replies.close().await;
-        }
+        let in_order = self.replies().filter(|replies| replies.blocked().is_none());
+        let closing = in_order.map(async |replies| Ok::<_, Infallible>(replies.close().await));
+        let Ok(_) = try_join_all(closing).await;
         result
     }
 
     async fn abort(&self) -> Result<(), SessionError> {
         let ServerStats { running: handlers, held: replies, .. } = self.stats();
         // In this order: none is begun behind the last that is aborted.
-        self.shared.command(Responder::close);
-        self.running.abort_all();
+        self.pool.command(Responder::close);
+        self.beside.iter().for_each(|beside| beside.running.abort_all());
         self.stopped().await?;
         Err(SessionError::HandlersAborted { handlers, replies })
     }
-}
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.shared.command(Responder::shutdown);
+    /// The connections that are for replies alone.
+    fn replies(&self) -> impl Iterator<Item = &Replies> {
+        self.beside.iter().filter_map(|beside| beside.replies.as_ref())
     }
 }

@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Client, Inner};
 use crate::connect::{ConnectError, MAX_BODY_SIZE, Options, Start, random};
-use crate::driver::Shared;
+use crate::pool::Pool;
 use crate::requester::Requester;
 use crate::uri::{Uri, UriError};
 use crate::{Reconnect, SessionError};
@@ -18,6 +18,7 @@ use crate::{Reconnect, SessionError};
 #[must_use = "a builder does nothing before `connect`"]
 pub struct ClientBuilder {
     uri: Result<Uri, UriError>,
+    connections: usize,
     timeout: Duration,
     connect_timeout: Option<Duration>,
     connection_name: Option<String>,
@@ -37,6 +38,7 @@ impl ClientBuilder {
     pub(super) fn new(uri: Result<Uri, UriError>) -> Self {
         Self {
             uri,
+            connections: 1,
             timeout: CALL_TIMEOUT,
             connect_timeout: None,
             connection_name: None,
@@ -45,6 +47,22 @@ impl ClientBuilder {
             max_in_flight: MAX_IN_FLIGHT,
             fails_when_busy: false,
         }
+    }
+
+    /// How many connections to make: 1 unless set, and 1 at least.
+    ///
+    /// One is enough for most. A broker reads a connection on one of its cores, and works for each of its
+    /// channels on one: where that core is busy all the time and others are not, several connections use
+    /// those. They do nothing for a queue, which has a core of its own, or for the servers behind it.
+    ///
+    /// All have to come up for the client to be made. If the URI has several addresses, each connection
+    /// begins with the next of them. A call goes on a connection that takes requests, if there is one, and
+    /// of several such on the one with the fewest calls under way; so while one is lost and made anew,
+    /// new calls go on the others. What has been given to a connection stays with it, also while it waits
+    /// or is sent [again](crate::Retry).
+    pub fn connections(mut self, connections: usize) -> Self {
+        self.connections = connections.max(1);
+        self
     }
 
     /// How long a call may take, everything included. 30 seconds unless set.
@@ -74,8 +92,8 @@ impl ClientBuilder {
         self
     }
 
-    /// The most calls that are sent and not ended: 1024 unless set, and 1 at least. Further calls wait
-    /// inside their own timeout, in the order they came, or fail if
+    /// The most calls that are sent on a connection and not ended: 1024 unless set, and 1 at least. With
+    /// several [`connections`](Self::connections), that is for each of them. Further calls wait inside their own timeout, in the order they came, or fail if
     /// [`fail_when_busy`](Self::fail_when_busy) says so.
     pub fn max_in_flight(mut self, calls: usize) -> Self {
         self.max_in_flight = calls;
@@ -100,14 +118,19 @@ impl ClientBuilder {
     /// # Errors
     /// [`ConnectError`], as for [`Client::connect`].
     pub async fn connect(self) -> Result<Client, ConnectError> {
-        let connect = self.options()?.connect(self.engine(), |_, never| match never {}, ready);
-        let shared = connect.await?;
-        Ok(self.client(shared))
+        let options = self.options()?;
+        let connections = (0..self.connections).map(|number| {
+            let options = options.of_connection(number);
+            options.connect(self.engine(), |_, never| match never {}, ready)
+        });
+        let pool = Pool::connect(connections, Requester::close).await?;
+        Ok(self.client(pool))
     }
 
     /// Logs in and subscribes over a stream that is there already, such as a tunnel or one end of
     /// [`tokio::io::duplex`]. Of the URI, user, password, virtual host and parameters count. There is
-    /// no other stream to reconnect with: when this one ends, so does the client.
+    /// no other stream to reconnect with: when this one ends, so does the client. Nor is there one for a
+    /// second [connection](Self::connections).
     ///
     /// Nobody but you knows where the stream leads, so the password is sent in the clear if nothing
     /// else is asked for: see to it that the stream is private or encrypts.
@@ -119,9 +142,12 @@ impl ClientBuilder {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let options = self.options()?;
+        if self.connections > 1 {
+            return Err(ConnectError::OneStream { connections: self.connections });
+        }
         let connect = options.connect_over(stream, self.engine(), |_, never| match never {}, ready);
-        let shared = connect.await?;
-        Ok(self.client(shared))
+        let pool = Pool::of_one(connect.await?, Requester::close);
+        Ok(self.client(pool))
     }
 
     fn options(&self) -> Result<Options, ConnectError> {
@@ -144,8 +170,8 @@ impl ClientBuilder {
         }
     }
 
-    fn client(self, shared: Arc<Shared<Requester>>) -> Client {
-        Client { inner: Arc::new(Inner { shared, timeout: self.timeout }) }
+    fn client(self, pool: Pool<Requester>) -> Client {
+        Client { inner: Arc::new(Inner { pool, timeout: self.timeout }) }
     }
 }
 

@@ -79,6 +79,12 @@ pub enum ConnectError {
         /// Why, for each address in its turn.
         Vec<ConnectError>,
     ),
+    /// A stream is one connection, and several were asked for.
+    #[error("a stream is one connection, and not {connections}: connect to the broker's address")]
+    OneStream {
+        /// How many.
+        connections: usize,
+    },
     /// A server without queues has nothing to do.
     #[error("the server has no queues to serve: give it some with `handle`")]
     NoQueues,

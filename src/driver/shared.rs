@@ -2,7 +2,8 @@
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
 
 use tokio::sync::watch;
@@ -10,6 +11,7 @@ use tokio::sync::watch;
 use super::Clock;
 use crate::engine::Engine;
 use crate::observers::Place;
+use crate::pool::{CommonState, rank};
 use crate::trace::state_changed;
 use crate::{ConnectionState, Instant};
 
@@ -19,6 +21,10 @@ pub(crate) struct Shared<E> {
     guarded: Mutex<Guarded<E>>,
     clock: Clock,
     state: watch::Sender<ConnectionState>,
+    /// That of the state, for whoever has to choose between several connections.
+    rank: AtomicU8,
+    /// What this one's state is a part of, if it has others beside it.
+    common_state: OnceLock<Arc<CommonState>>,
 }
 
 #[derive(Debug)]
@@ -30,8 +36,14 @@ pub(super) struct Guarded<E> {
 
 impl<E: Engine> Shared<E> {
     pub(crate) fn new(engine: E, clock: Clock) -> Arc<Self> {
-        let state = watch::Sender::new(engine.connection_state());
-        Arc::new(Self { guarded: Mutex::new(Guarded { engine, driver: None }), clock, state })
+        let state = engine.connection_state();
+        Arc::new(Self {
+            guarded: Mutex::new(Guarded { engine, driver: None }),
+            clock,
+            rank: AtomicU8::new(rank(&state)),
+            state: watch::Sender::new(state),
+            common_state: OnceLock::new(),
+        })
     }
 
     /// How far the engine is with its connection, now and later.
@@ -39,12 +51,27 @@ impl<E: Engine> Shared<E> {
         self.state.subscribe()
     }
 
+    /// How good the state is: 0 is the best.
+    pub(crate) fn rank(&self) -> u8 {
+        self.rank.load(Ordering::Relaxed)
+    }
+
+    /// This state is a part of another from now on.
+    pub(crate) fn share_state(&self, common_state: Arc<CommonState>) {
+        // Nobody shares it twice.
+        let _ = self.common_state.set(common_state);
+    }
+
     /// Tells whoever watches. Only the driver does so, outside of all locks.
     pub(super) fn tell(&self, state: ConnectionState) {
         let is_news = *self.state.borrow() != state;
         if is_news {
+            self.rank.store(rank(&state), Ordering::Relaxed);
             let told = self.state.send_replace(state.clone());
             state_changed(&told, &state);
+            if let Some(common_state) = self.common_state.get() {
+                common_state.update();
+            }
         }
     }
 

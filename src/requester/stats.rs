@@ -1,5 +1,7 @@
 //! [`Stats`]: what a client has done so far, and is doing.
 
+use core::iter::Sum;
+
 use super::Requester;
 
 /// What a client has done so far, and is doing.
@@ -33,6 +35,26 @@ pub struct Stats {
     /// (`max_in_flight`), for the socket to take what came
     /// before, or for the end of an alarm.
     pub waiting: usize,
+}
+
+/// What several have done.
+impl Sum for Stats {
+    fn sum<I: Iterator<Item = Self>>(each: I) -> Self {
+        each.fold(Self::default(), |sum, one| Self {
+            calls: sum.calls.saturating_add(one.calls),
+            replies: sum.replies.saturating_add(one.replies),
+            faults: sum.faults.saturating_add(one.faults),
+            failures: sum.failures.saturating_add(one.failures),
+            dropped: sum.dropped.saturating_add(one.dropped),
+            retries: sum.retries.saturating_add(one.retries),
+            disconnects: sum.disconnects.saturating_add(one.disconnects),
+            late_replies: sum.late_replies.saturating_add(one.late_replies),
+            unknown_replies: sum.unknown_replies.saturating_add(one.unknown_replies),
+            unreadable_replies: sum.unreadable_replies.saturating_add(one.unreadable_replies),
+            pending: sum.pending.saturating_add(one.pending),
+            waiting: sum.waiting.saturating_add(one.waiting),
+        })
+    }
 }
 
 impl Requester {

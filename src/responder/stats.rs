@@ -1,5 +1,7 @@
 //! [`ServerStats`]: what a server has done so far, and is doing.
 
+use core::iter::Sum;
+
 use super::Responder;
 
 /// What a server has done so far, and is doing.
@@ -37,6 +39,28 @@ pub struct ServerStats {
     pub running: usize,
     /// Replies that wait for a connection or a channel at this moment.
     pub held: usize,
+}
+
+/// What several have done.
+impl Sum for ServerStats {
+    fn sum<I: Iterator<Item = Self>>(each: I) -> Self {
+        each.fold(Self::default(), |sum, one| Self {
+            requests: sum.requests.saturating_add(one.requests),
+            redelivered: sum.redelivered.saturating_add(one.redelivered),
+            replies: sum.replies.saturating_add(one.replies),
+            faults: sum.faults.saturating_add(one.faults),
+            panics: sum.panics.saturating_add(one.panics),
+            without_reply_to: sum.without_reply_to.saturating_add(one.without_reply_to),
+            unreadable: sum.unreadable.saturating_add(one.unreadable),
+            expired: sum.expired.saturating_add(one.expired),
+            unsent: sum.unsent.saturating_add(one.unsent),
+            cancelled_by_broker: sum.cancelled_by_broker.saturating_add(one.cancelled_by_broker),
+            channels_closed: sum.channels_closed.saturating_add(one.channels_closed),
+            disconnects: sum.disconnects.saturating_add(one.disconnects),
+            running: sum.running.saturating_add(one.running),
+            held: sum.held.saturating_add(one.held),
+        })
+    }
 }
 
 impl Responder {

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::Server;
 use super::handlers::{Handler, HandlerFuture, Running, work};
+use super::{Beside, Server};
 use crate::connect::{ConnectError, MAX_BODY_SIZE, Options, Start};
+use crate::pool::{Pool, try_join_all};
 use crate::queue::Queue;
 use crate::replies::Replies;
 use crate::responder::{QueueOptions, Responder};
@@ -19,6 +20,7 @@ use crate::{Fault, Reconnect, Reply, Request, SessionError};
 #[must_use = "a builder does nothing before `start`"]
 pub struct ServerBuilder {
     uri: Result<Uri, UriError>,
+    connections: usize,
     queues: Vec<(Queue, Handler)>,
     prefetch: Option<u16>,
     connect_timeout: Option<Duration>,
@@ -33,6 +35,7 @@ impl ServerBuilder {
     pub(super) fn new(uri: Result<Uri, UriError>) -> Self {
         Self {
             uri,
+            connections: 1,
             queues: Vec::new(),
             prefetch: None,
             connect_timeout: None,
@@ -64,8 +67,24 @@ impl ServerBuilder {
         self
     }
 
+    /// How many connections to make: 1 unless set, and 1 at least.
+    ///
+    /// One is enough for most. A broker reads a connection on one of its cores, and works for each of its
+    /// channels on one: where that core is busy all the time and others are not, several connections use
+    /// those. They do nothing for a single queue whose own core is busy.
+    ///
+    /// All have to come up for the server to start. If the URI has several addresses, each connection
+    /// begins with the next of them. Each consumes from every queue, with a prefetch of its own, and has
+    /// its own [connection for replies](Self::separate_reply_connection) if there are such; the handlers
+    /// are the same. While one is lost and made anew, the broker gives its requests to the others.
+    pub fn connections(mut self, connections: usize) -> Self {
+        self.connections = connections.max(1);
+        self
+    }
+
     /// The most requests of each queue to work on at a time; 0 is no limit. 128 unless set: 100
-    /// to 300 is near the most that a broker delivers.
+    /// to 300 is near the most that a broker delivers. With several [`connections`](Self::connections),
+    /// that is for each of them.
     pub fn prefetch(mut self, requests: u16) -> Self {
         self.prefetch = Some(requests);
         self
@@ -86,7 +105,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Sends replies on a second connection.
+    /// Sends replies on a second connection. Each of several [`connections`](Self::connections) has one:
+    /// a single one for the replies of all would be the next to be too busy.
     ///
     /// A broker with an alarm on stops reading a connection that publishes. On a single connection that
     /// holds up acknowledgements, and even the end of the server, until the alarm is over; with a
@@ -124,23 +144,33 @@ impl ServerBuilder {
     /// # Errors
     /// [`ConnectError`], which names the queue if the broker refuses one.
     pub async fn start(self) -> Result<Server, ConnectError> {
-        let has_reply_connection = self.has_reply_connection;
-        let Parts { options, engine, handlers, running, shutdown_timeout } = self.parts()?;
-        let replies = match has_reply_connection {
-            true => Some(Replies::connect(options.clone()).await?),
-            false => None,
-        };
-        let work = work(handlers, replies.clone(), running.clone());
-        let shared = options.connect(engine, work, ready).await?;
-        if let Some(replies) = &replies {
-            replies.bind(&shared);
-        }
-        Ok(Server { shared, replies, running, shutdown_timeout })
+        let (connections, has_reply_connection) = (self.connections, self.has_reply_connection);
+        let Parts { options, engine, handlers, shutdown_timeout } = self.parts()?;
+        let beside = (0..connections).map(async |number| {
+            let replies = match has_reply_connection {
+                true => Some(Replies::connect(options.of_connection(number)).await?),
+                false => None,
+            };
+            Ok::<_, ConnectError>(Beside { replies, running: Running::default() })
+        });
+        let beside = try_join_all(beside).await?;
+        let connections = beside.iter().enumerate().map(async |(number, beside)| {
+            let Beside { replies, running } = beside.clone();
+            let work = work(handlers.clone(), replies, running);
+            let shared = options.of_connection(number).connect(&engine, work, ready).await?;
+            if let Some(replies) = &beside.replies {
+                replies.bind(&shared);
+            }
+            Ok(shared)
+        });
+        let pool = Pool::connect(connections, Responder::shutdown).await?;
+        Ok(Server { pool, beside, shutdown_timeout })
     }
 
     /// Does the same over a stream that is there already, such as a tunnel or one end of
     /// [`tokio::io::duplex`]. Of the URI, user, password, virtual host and parameters count. There is
     /// no other stream to reconnect with or to send replies on: when this one ends, so does the server.
+    /// Nor is there one for a second [connection](Self::connections).
     ///
     /// Nobody but you knows where the stream leads, so the password is sent in the clear if nothing
     /// else is asked for: see to it that the stream is private or encrypts.
@@ -151,10 +181,16 @@ impl ServerBuilder {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let Parts { options, engine, handlers, running, shutdown_timeout } = self.parts()?;
-        let work = work(handlers, None, running.clone());
+        let connections = self.connections;
+        let Parts { options, engine, handlers, shutdown_timeout } = self.parts()?;
+        if connections > 1 {
+            return Err(ConnectError::OneStream { connections });
+        }
+        let beside = Beside { replies: None, running: Running::default() };
+        let work = work(handlers, None, beside.running.clone());
         let shared = options.connect_over(stream, engine, work, ready).await?;
-        Ok(Server { shared, replies: None, running, shutdown_timeout })
+        let pool = Pool::of_one(shared, Responder::shutdown);
+        Ok(Server { pool, beside: vec![beside], shutdown_timeout })
     }
 
     fn parts(self) -> Result<Parts<impl Fn(Start) -> Responder>, ConnectError> {
@@ -177,8 +213,7 @@ impl ServerBuilder {
             Responder::new(config, queues.iter().cloned(), max_reply_size, now)
                 .with_reconnect(reconnecting, address)
         };
-        let (running, shutdown_timeout) = (Running::default(), self.shutdown_timeout);
-        Ok(Parts { options, engine, handlers, running, shutdown_timeout })
+        Ok(Parts { options, engine, handlers, shutdown_timeout: self.shutdown_timeout })
     }
 }
 
@@ -187,7 +222,6 @@ struct Parts<E> {
     options: Options,
     engine: E,
     handlers: Vec<Handler>,
-    running: Running,
     shutdown_timeout: Duration,
 }
 
