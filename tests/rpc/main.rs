@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "what takes how long is part of the test")]
 
 mod calls;
+mod connections;
 mod lifecycle;
 mod messages;
 mod queues;
