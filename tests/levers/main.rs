@@ -3,6 +3,7 @@
 #![cfg(feature = "broker")]
 
 mod closing;
+mod connections;
 mod faults;
 mod larger;
 mod memory;
