@@ -52,9 +52,13 @@ impl Replies {
         });
     }
 
-    /// Closes the connection in good order.
-    pub(crate) async fn close(&self) {
+    /// Begins to close the connection, in good order.
+    pub(crate) fn close(&self) {
         self.0.0.command(Replier::close);
+    }
+
+    /// Waits until it is closed.
+    pub(crate) async fn closed(&self) {
         let is_finished = |replier: &mut Replier| match replier.is_finished() {
             true => Poll::Ready(()),
             false => Poll::Pending,

@@ -3,14 +3,13 @@
 mod builder;
 mod handlers;
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use self::handlers::Running;
-use crate::pool::{Pool, try_join_all};
+use crate::pool::Pool;
 use crate::replies::Replies;
 use crate::responder::{Responder, ServerStats};
 use crate::uri::{Uri, UriError};
@@ -116,9 +115,11 @@ impl Server {
             Err(_) => self.abort().await,
         };
         // A broker with an alarm on would not hear it.
-        let in_order = self.replies().filter(|replies| replies.blocked().is_none());
-        let closing = in_order.map(async |replies| Ok::<_, Infallible>(replies.close().await));
-        let Ok(_) = try_join_all(closing).await;
+        let open = self.replies().filter(|replies| replies.blocked().is_none());
+        let closing: Vec<_> = open.inspect(|replies| replies.close()).collect();
+        for replies in closing {
+            replies.closed().await;
+        }
         result
     }
 

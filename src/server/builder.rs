@@ -154,11 +154,11 @@ impl ServerBuilder {
             Ok::<_, ConnectError>(Beside { replies, running: Running::default() })
         });
         let beside = try_join_all(beside).await?;
-        let connections = beside.iter().enumerate().map(async |(number, beside)| {
-            let Beside { replies, running } = beside.clone();
-            let work = work(handlers.clone(), replies, running);
+        let connections = beside.iter().cloned().enumerate();
+        let connections = connections.map(async |(number, Beside { replies, running })| {
+            let work = work(handlers.clone(), replies.clone(), running);
             let shared = options.of_connection(number).connect(&engine, work, ready).await?;
-            if let Some(replies) = &beside.replies {
+            if let Some(replies) = replies {
                 replies.bind(&shared);
             }
             Ok(shared)
