@@ -413,6 +413,8 @@ async fn handlers_of_all_connections_are_aborted_at_the_same_time() {
         assert_eq!(error, SessionError::HandlersAborted { handlers: 2, replies: 0 });
         until_open(&stage.broker, 1).await;
         assert_eq!(stage.broker.queue("held").unwrap().ready, 2, "they are for another server");
+        // Nothing of them is left here.
+        until(|| Arc::strong_count(&stage.go) == 1).await;
         calls.iter().for_each(JoinHandle::abort);
     }
 }
@@ -424,4 +426,22 @@ async fn all_connections_go_with_a_server_that_is_dropped() {
     until_open(&stage.broker, 4).await;
     drop(stage.server);
     until_open(&stage.broker, 0).await;
+}
+
+/// The connections for replies are made first, so they are the oldest.
+#[tokio::test]
+async fn what_cannot_send_its_replies_takes_no_more_requests() {
+    let stage = Stage::configured(|builder| {
+        builder.connections(2).separate_reply_connection().reconnect(Reconnect::never())
+    })
+    .await;
+    let client = stage.client(1).await;
+    open(&stage.broker, "server")[0].drop_now();
+    until_open(&stage.broker, 1 + 2).await;
+    for _ in 0..4 {
+        echoes(&client).await;
+    }
+    open(&stage.broker, "server")[0].drop_now();
+    patiently(stage.server.stopped()).await.unwrap_err();
+    until_open(&stage.broker, 1).await;
 }
