@@ -25,6 +25,34 @@ async fn a_client_that_nobody_waits_for_does_not_stay_connected() {
     assert!(broker.stats().connections_accepted > 2, "some had come to the broker");
 }
 
+#[tokio::test]
+async fn of_several_connections_that_nobody_waits_for_none_stays() {
+    let broker = Broker::start().await.unwrap();
+    with_ever_more_polls(async |polls, pace| {
+        let connecting = Client::builder(broker.url()).connections(3).connect();
+        let connected = dropped_after(polls, pace, connecting).await;
+        if let Some(client) = &connected {
+            assert_eq!(broker.stats().connections_open, 3);
+            patiently(client.as_ref().unwrap().close()).await;
+        }
+        patiently(broker.until(|broker| broker.stats().connections_open == 0)).await;
+        connected.is_some()
+    })
+    .await;
+    with_ever_more_polls(async |polls, pace| {
+        let starting = builder(&broker).connections(2).separate_reply_connection().start();
+        let started = dropped_after(polls, pace, starting).await.map(Result::unwrap);
+        let has_started = started.is_some();
+        if let Some(server) = started {
+            assert_eq!(broker.stats().connections_open, 4);
+            patiently(server.shutdown()).await.unwrap();
+        }
+        patiently(broker.until(|broker| broker.stats().connections_open == 0)).await;
+        has_started
+    })
+    .await;
+}
+
 /// A client waits for the reply to a request that each server gets in its turn.
 #[tokio::test]
 async fn a_server_that_nobody_waits_for_does_not_stay_either() {
