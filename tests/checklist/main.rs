@@ -3,6 +3,7 @@
 //! failures that a person sees in `tests/errors`.
 
 mod admin;
+mod connections;
 mod replies;
 mod servers;
 #[path = "../support/mod.rs"]
