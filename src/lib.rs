@@ -24,6 +24,7 @@
 //! broker hands each reply straight to the channel that the request came from. Any number of calls
 //! share one connection, one channel and one consumer; none waits for another. A [`Server`]
 //! consumes requests from queues, runs a handler for each, sends the reply and then acknowledges.
+//! Where one connection is not enough, both can have several (`connections` of their builders).
 //!
 //! Every call ends by its deadline, once, with a reply or with a [`CallError`] that says whether
 //! the request may have run ([`Outcome`]).

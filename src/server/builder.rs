@@ -125,7 +125,7 @@ impl ServerBuilder {
         self
     }
 
-    /// The name of the connection in the broker's log and management pages; of more than 1024
+    /// The name of each connection in the broker's log and management pages; of more than 1024
     /// octets, the first 1024.
     pub fn connection_name(mut self, name: impl Into<String>) -> Self {
         self.connection_name = Some(name.into());
