@@ -40,14 +40,15 @@ pub struct RequestBuilder<'a> {
 }
 
 impl<'a> RequestBuilder<'a> {
-    pub(crate) fn new(pool: &'a Pool<Requester>, queue: String, timeout: Duration) -> Self {
-        let mut builder =
-            RequestBuilder { pool, timeout, outgoing: Outgoing::default(), invalid: None };
-        builder.set(|outgoing| {
-            outgoing.routing_key = short("the queue", queue)?;
-            Ok(())
-        });
-        builder
+    pub(crate) fn new(pool: &'a Pool<Requester>, queue: &str, timeout: Duration) -> Self {
+        let (routing_key, invalid) = match ShortStr::copied(queue.as_bytes()) {
+            Ok(queue) => (queue, None),
+            Err(source) => {
+                (ShortStr::EMPTY, Some(InvalidRequest::TooLong { what: "the queue", source }))
+            }
+        };
+        let outgoing = Outgoing { routing_key, ..Outgoing::default() };
+        RequestBuilder { pool, timeout, outgoing, invalid }
     }
 
     /// The payload, any octets. None unless set.
@@ -136,9 +137,8 @@ impl<'a> RequestBuilder<'a> {
         let call = async move {
             // To the end of the call, it is one more on its connection.
             let chosen = pool.least_loaded();
-            let shared = chosen.shared;
-            let id = shared.command(|requester, now| requester.request(now, outgoing, timeout))?;
-            PendingCall { shared, id, done: false }.await
+            let stage = Stage::New { outgoing, timeout };
+            PendingCall { shared: chosen.shared, stage }.await
         };
         let result = operation.run(call).await;
         operation.called(&result);
@@ -161,28 +161,52 @@ fn short(what: &'static str, text: String) -> Result<ShortStr, InvalidRequest> {
 /// when this is dropped.
 struct PendingCall<'a> {
     shared: &'a Shared<Requester>,
-    id: CallId,
-    done: bool,
+    stage: Stage,
+}
+
+enum Stage {
+    New { outgoing: Outgoing, timeout: Duration },
+    Made(CallId),
+    Over,
 }
 
 impl Future for PendingCall<'_> {
     type Output = Result<Reply, CallError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let (result, replaced) = self
-            .shared
-            .query(|requester| (requester.poll_call(self.id, context), requester.take_discarded()));
+        let shared = self.shared;
+        let (result, replaced) = match core::mem::replace(&mut self.stage, Stage::Over) {
+            // Made and waited for under one lock.
+            Stage::New { outgoing, timeout } => {
+                shared.command(|requester, now| match requester.request(now, outgoing, timeout) {
+                    Ok(id) => {
+                        self.stage = Stage::Made(id);
+                        (requester.poll_call(id, context), requester.take_discarded())
+                    }
+                    Err(error) => (Poll::Ready(Err(error)), None),
+                })
+            }
+            Stage::Made(id) => {
+                self.stage = Stage::Made(id);
+                shared.query(|requester| {
+                    (requester.poll_call(id, context), requester.take_discarded())
+                })
+            }
+            Stage::Over => return Poll::Pending,
+        };
         drop(replaced);
-        self.done = result.is_ready();
+        if result.is_ready() {
+            self.stage = Stage::Over;
+        }
         result
     }
 }
 
 impl Drop for PendingCall<'_> {
     fn drop(&mut self) {
-        if !self.done {
+        if let Stage::Made(id) = self.stage {
             drop(self.shared.command(|requester, _| {
-                requester.cancel(self.id);
+                requester.cancel(id);
                 requester.take_discarded()
             }));
         }

@@ -83,15 +83,15 @@ impl Client {
     /// [`CallError`]; its [`outcome`](CallError::outcome) tells whether the request may have run.
     pub async fn call(
         &self,
-        queue: impl Into<String>,
+        queue: impl AsRef<str>,
         body: impl Into<Bytes>,
     ) -> Result<Reply, CallError> {
         self.request(queue).body(body).send().await
     }
 
     /// A request to be configured.
-    pub fn request(&self, queue: impl Into<String>) -> RequestBuilder<'_> {
-        RequestBuilder::new(&self.inner.pool, queue.into(), self.inner.timeout)
+    pub fn request(&self, queue: impl AsRef<str>) -> RequestBuilder<'_> {
+        RequestBuilder::new(&self.inner.pool, queue.as_ref(), self.inner.timeout)
     }
 
     /// How it goes, on all connections together.

@@ -91,9 +91,9 @@ mod message;
     expect(dead_code, reason = "only users of the driver wait for an engine's state")
 )]
 mod observers;
-mod properties;
 #[cfg(feature = "tokio")]
 mod pool;
+mod properties;
 #[cfg(feature = "tokio")]
 mod queue;
 mod reconnect;

@@ -177,6 +177,14 @@ impl LongStr {
         Self(Bytes::from_static(text.as_bytes()))
     }
 
+    /// A copy of the octets.
+    ///
+    /// # Errors
+    /// [`TooLong`] for more than [`MAX_LEN`](Self::MAX_LEN) octets.
+    pub fn copied(octets: &[u8]) -> Result<Self, TooLong> {
+        Self::new(Bytes::copy_from_slice(octets))
+    }
+
     /// The octets.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -299,7 +307,7 @@ macro_rules! octet_string {
             type Error = TooLong;
 
             fn try_from(text: &str) -> Result<Self, TooLong> {
-                Self::new(Bytes::copy_from_slice(text.as_bytes()))
+                Self::copied(text.as_bytes())
             }
         }
 
