@@ -55,7 +55,7 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) count_allocations: bool,
 
-    /// Print "begin" after the warm-up
+    /// Print "begin" after the warm-up, and end with the standard input, if not before
     #[arg(long)]
     pub(crate) announce: bool,
 }
@@ -64,6 +64,9 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result {
     if options.count_allocations {
         allocations::count();
+    }
+    if options.announce {
+        std::thread::spawn(end_with_standard_input);
     }
     let warm_up =
         options.warm_up.unwrap_or_else(|| (options.calls / 10).max(2 * options.in_flight as u64));
@@ -93,6 +96,12 @@ pub(crate) fn run(options: &Options) -> Result {
     };
     println!("{}", serde_json::to_string(&measurement)?);
     Ok(())
+}
+
+/// Whoever waits for the result has gone.
+fn end_with_standard_input() {
+    _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+    std::process::exit(1);
 }
 
 async fn make_calls(options: &Options, run: Arc<Run>) -> Result {

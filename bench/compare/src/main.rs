@@ -4,6 +4,7 @@
 
 mod allocations;
 mod client;
+mod compare;
 mod measurement;
 mod responder;
 mod run;
@@ -42,6 +43,9 @@ enum Command {
 
     /// Answer every request of every client like a broker that has a server, as fast as can be
     Responder(responder::Options),
+
+    /// Measure all of them in turn, and write a file of JSON
+    Compare(compare::Options),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum, Serialize, Deserialize)]
@@ -61,7 +65,27 @@ pub(crate) enum RuntimeKind {
     MultiThread,
 }
 
+impl Implementation {
+    /// As it is given.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Leveret => "leveret",
+            Self::Lapin => "lapin",
+            Self::Amqprs => "amqprs",
+            Self::Floor => "floor",
+        }
+    }
+}
+
 impl RuntimeKind {
+    /// As it is given.
+    fn name(self) -> &'static str {
+        match self {
+            Self::CurrentThread => "current-thread",
+            Self::MultiThread => "multi-thread",
+        }
+    }
+
     fn build(self) -> Result<Runtime> {
         let mut builder = match self {
             Self::CurrentThread => Builder::new_current_thread(),
@@ -76,6 +100,7 @@ fn main() -> ExitCode {
         Command::Client(options) => client::run(&options),
         Command::Server(options) => server::run(&options),
         Command::Responder(options) => responder::run(&options),
+        Command::Compare(options) => compare::run(options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
