@@ -161,6 +161,9 @@ impl Bench<'_> {
         measurements: &mut Vec<Measurement>,
         failures: &mut Vec<String>,
     ) -> Result {
+        if self.progress.is_hidden() {
+            self.say(&self.scenario.to_string());
+        }
         let first = measurements.len();
         let _echo = match self.scenario.needs_echo() {
             true => Some(Process::server(&self.server(Implementation::Floor)).await?),
@@ -278,9 +281,14 @@ impl Bench<'_> {
         }
     }
 
+    /// Above the progress, if there is a terminal to show it.
+    fn say(&self, line: &str) {
+        self.progress.suspend(|| eprintln!("{line}"));
+    }
+
     fn failure(&self, implementation: Implementation, error: &crate::Error) -> String {
         let failure = format!("{}: {}: {error}", self.scenario, implementation.name());
-        self.progress.println(&failure);
+        self.say(&failure);
         failure
     }
 }

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWrite as _, AsyncWriteEx
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::{Input, Piece, id, method};
+use super::{Input, Piece, Reader, id, method};
 use crate::Result;
 
 /// Who deals with what comes, and writes what is to go.
@@ -44,7 +44,8 @@ pub(crate) async fn exchange(
         () = stop => (),
     }
     // What was begun would be cut off by a frame: it is finished, as far as it goes at once.
-    timeout(Duration::from_secs(5), close(stream, output)).await.unwrap_or(Ok(()))
+    let closed = timeout(Duration::from_secs(5), close(stream, input, output)).await;
+    closed.map_err(|_| "the broker does not answer connection.close")?
 }
 
 fn poll_turns(
@@ -75,7 +76,7 @@ fn poll_turns(
     }
 }
 
-async fn close(mut stream: TcpStream, mut output: Output) -> Result {
+async fn close(mut stream: TcpStream, mut input: Input, mut output: Output) -> Result {
     let (mut reader, writer) = stream.split();
     let last_words = async move {
         let writer = writer;
@@ -91,12 +92,23 @@ async fn close(mut stream: TcpStream, mut output: Output) -> Result {
         writer.write_all(&out).await?;
         Ok::<_, crate::Error>(())
     };
-    let end = async move {
-        let mut ignored = vec![0; 256 * 1024];
-        while reader.read(&mut ignored).await? > 0 {}
-        Ok(())
+    let answer = async move {
+        loop {
+            while let Some((_, piece)) = input.next()? {
+                if let Piece::Method(payload) = piece
+                    && Reader(payload).u32()? == id::CONNECTION_CLOSE_OK
+                {
+                    return Ok(());
+                }
+            }
+            let count = reader.read(input.room()).await?;
+            if count == 0 {
+                return Ok(());
+            }
+            input.filled(count);
+        }
     };
-    tokio::try_join!(last_words, end)?;
+    tokio::try_join!(last_words, answer)?;
     Ok(())
 }
 
