@@ -4,6 +4,7 @@ mod environment;
 mod extra;
 mod process;
 mod scenario;
+mod system_calls;
 
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use self::environment::{Machine, Versions};
 use self::process::{ClientRun, Process, ServerRun};
 use self::scenario::{Against, Scenario};
+use self::system_calls::Tool;
 use crate::measurement::{Measurement, Side};
 use crate::{Implementation, Result, RuntimeKind};
 
@@ -69,6 +71,7 @@ struct Results {
     date: String,
     machine: Machine,
     versions: Versions,
+    system_calls_counted_by: Tool,
     measurements: Vec<Measurement>,
 }
 
@@ -84,6 +87,7 @@ async fn compare(mut options: Options) -> Result {
         date: humantime::format_rfc3339(std::time::SystemTime::now()).to_string()[..10].to_owned(),
         machine: Machine::this()?,
         versions: Versions::built()?,
+        system_calls_counted_by: Tool::available().await?,
         measurements: Vec::new(),
     };
     let queue = format!("leveret-bench-{}", std::process::id());
@@ -111,6 +115,7 @@ async fn compare(mut options: Options) -> Result {
                 options: &options,
                 uri: &uri,
                 queue: &queue,
+                tool: results.system_calls_counted_by,
                 scenario,
                 progress: &progress,
             };
@@ -151,6 +156,7 @@ struct Bench<'a> {
     options: &'a Options,
     uri: &'a str,
     queue: &'a str,
+    tool: Tool,
     scenario: Scenario,
     progress: &'a ProgressBar,
 }
@@ -262,7 +268,7 @@ impl Bench<'_> {
             calls,
             warm_up: (calls / 10).max(2 * self.scenario.in_flight as u64),
             counts_allocations: false,
-            trace_to: None,
+            counter: None,
         }
     }
 
@@ -277,7 +283,7 @@ impl Bench<'_> {
                 Side::Server => self.scenario.runtime,
             },
             counts_allocations: false,
-            trace_to: None,
+            counter: None,
         }
     }
 

@@ -1,9 +1,8 @@
 //! System calls and allocations a call: in runs of their own, as counting them takes time.
 
-use std::path::PathBuf;
-
 use super::Bench;
 use super::process::{self, ClientRun, Process, ServerRun};
+use super::system_calls::Counter;
 use crate::measurement::Side;
 use crate::{Implementation, Result};
 
@@ -31,26 +30,26 @@ impl Bench<'_> {
 
     /// Of a whole run.
     async fn system_calls(&self, implementation: Implementation, calls: u64) -> Result<u64> {
-        let trace = Trace(std::env::temp_dir().join(format!("{}.strace", self.queue)));
-        let trace_to = Some(&*trace.0);
+        let counting = Counter::new(self.tool, self.queue);
+        let counter = Some(&counting);
         // As many as in the other run.
         let warm_up = 2 * self.scenario.in_flight as u64;
         let client = self.client(implementation, calls);
         match self.scenario.side {
             Side::Client => {
-                let client = ClientRun { trace_to, warm_up, ..client };
+                let client = ClientRun { counter, warm_up, ..client };
                 process::client(&client, None).await?;
             }
             Side::Server => {
                 let server = self.server(implementation);
-                let server = Process::server(&ServerRun { trace_to, ..server }).await?;
+                let server = Process::server(&ServerRun { counter, ..server }).await?;
                 let implementation = Implementation::Floor;
                 let load = ClientRun { implementation, warm_up, ..client };
                 process::client(&load, None).await?;
                 server.stop().await?;
             }
         }
-        trace.total()
+        counting.total()
     }
 
     /// Of one call.
@@ -73,23 +72,5 @@ impl Bench<'_> {
             }
         };
         Ok(counted.ok_or("no allocations were counted")?)
-    }
-}
-
-/// What strace writes.
-struct Trace(PathBuf);
-
-impl Trace {
-    fn total(&self) -> Result<u64> {
-        let summary = std::fs::read_to_string(&self.0)?;
-        let total = summary.lines().find_map(|line| line.trim().strip_suffix("total"));
-        Ok(total.ok_or("strace has counted nothing")?.trim().parse()?)
-    }
-}
-
-impl Drop for Trace {
-    fn drop(&mut self) {
-        // It may not have been written.
-        _ = std::fs::remove_file(&self.0);
     }
 }

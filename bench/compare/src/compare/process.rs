@@ -1,6 +1,5 @@
 //! The measured programs: this one, run again.
 
-use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
+use super::system_calls::Counter;
 use crate::measurement::{Measurement, Spent};
 use crate::{Implementation, Result, RuntimeKind};
 
@@ -27,8 +27,8 @@ pub(super) struct ClientRun<'a> {
     pub(super) calls: u64,
     pub(super) warm_up: u64,
     pub(super) counts_allocations: bool,
-    /// Runs it under strace, which writes there.
-    pub(super) trace_to: Option<&'a Path>,
+    /// What counts its system calls.
+    pub(super) counter: Option<&'a Counter>,
 }
 
 pub(super) struct ServerRun<'a> {
@@ -37,8 +37,8 @@ pub(super) struct ServerRun<'a> {
     pub(super) queue: &'a str,
     pub(super) runtime: RuntimeKind,
     pub(super) counts_allocations: bool,
-    /// Runs it under strace, which writes there.
-    pub(super) trace_to: Option<&'a Path>,
+    /// What counts its system calls.
+    pub(super) counter: Option<&'a Counter>,
 }
 
 /// Makes the calls; the server, if there is one, measures from the first that counts.
@@ -53,7 +53,7 @@ async fn client_to_the_end(
     run: &ClientRun<'_>,
     mut server: Option<&mut Process>,
 ) -> Result<Measurement> {
-    let mut command = this_program(run.trace_to)?;
+    let mut command = this_program(run.counter)?;
     command.args(["client", "--announce"]);
     command.args(["--implementation", run.implementation.name()]);
     command.args(["--url", run.uri, "--queue", run.queue, "--against", run.against]);
@@ -86,7 +86,7 @@ pub(super) struct Process {
 
 impl Process {
     pub(super) async fn server(run: &ServerRun<'_>) -> Result<Self> {
-        let mut command = this_program(run.trace_to)?;
+        let mut command = this_program(run.counter)?;
         command.args(["server", "--implementation", run.implementation.name()]);
         command.args(["--url", run.uri, "--queue", run.queue]);
         command.args(["--runtime", run.runtime.name()]);
@@ -150,14 +150,7 @@ impl Process {
     }
 }
 
-fn this_program(trace_to: Option<&Path>) -> Result<Command> {
+fn this_program(counter: Option<&Counter>) -> Result<Command> {
     let this = std::env::current_exe()?;
-    Ok(match trace_to {
-        None => Command::new(this),
-        Some(path) => {
-            let mut command = Command::new("strace");
-            command.args(["-f", "-c", "-U", "calls,name", "-o"]).arg(path).arg(this);
-            command
-        }
-    })
+    Ok(counter.map_or_else(|| Command::new(&this), |counter| counter.command(&this)))
 }
