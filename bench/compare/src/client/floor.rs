@@ -170,3 +170,19 @@ fn decode(correlation_id: &[u8; 8]) -> u32 {
         number << 6 | u32::from(correlation_id[index].wrapping_sub(b'0') % 64)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_correlation_id_is_printable_and_tells_caller_and_call() {
+        for number in [0, 1, 63, 64, 9_999, 100_000] {
+            let first = encode(number, 0);
+            assert!(first.iter().all(u8::is_ascii_graphic));
+            assert_eq!(decode(&first), number);
+            assert_eq!(decode(&encode(number, 12_345)), number);
+            assert_ne!(first, encode(number, 1));
+        }
+    }
+}

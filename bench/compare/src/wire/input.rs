@@ -105,3 +105,64 @@ impl Input {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{body, header, id, method};
+
+    /// The pieces, with the parts of a body's frame put together.
+    fn pieces(octets: &[u8], at_once: usize) -> Result<Vec<Vec<u8>>> {
+        let (mut input, mut pieces, mut part) = (Input::new(), Vec::new(), Vec::new());
+        for octets in octets.chunks(at_once) {
+            input.room()[..octets.len()].copy_from_slice(octets);
+            input.filled(octets.len());
+            while let Some((_, piece)) = input.next()? {
+                match piece {
+                    Piece::Method(payload) | Piece::Header(payload) => {
+                        pieces.push(payload.to_vec());
+                    }
+                    Piece::Body { octets, ended } => {
+                        part.extend_from_slice(octets);
+                        if let Some(size) = ended {
+                            assert_eq!(part.len(), FRAME_HEADER_SIZE + size + 1);
+                            pieces.push(std::mem::take(&mut part));
+                        }
+                    }
+                }
+            }
+        }
+        assert!(part.is_empty());
+        Ok(pieces)
+    }
+
+    fn message(body_size: usize) -> Vec<u8> {
+        let mut octets = Vec::new();
+        method(&mut octets, 1, id::BASIC_DELIVER, b"arguments");
+        header(&mut octets, 1, body_size as u64, b"4711", Some(b"reply"));
+        body(&mut octets, body_size);
+        octets
+    }
+
+    #[test]
+    fn the_pieces_are_the_same_however_they_come() {
+        let octets = [message(0), message(10), message(300_000), message(1)].concat();
+        let expected = pieces(&octets, 65_536).unwrap();
+        // Three frames for the largest.
+        assert_eq!(expected.len(), 4 * 2 + 1 + 3 + 1);
+        for at_once in [1, 2, 7, 8, 1_000, 131_072, 200_000] {
+            assert_eq!(pieces(&octets, at_once).unwrap(), expected, "{at_once} at once");
+        }
+    }
+
+    #[test]
+    fn a_frame_has_to_end_where_it_says() {
+        for body_size in [0, 10] {
+            let mut octets = message(body_size);
+            *octets.last_mut().unwrap() = 0;
+            for at_once in [1, octets.len()] {
+                assert!(pieces(&octets, at_once).is_err());
+            }
+        }
+    }
+}

@@ -221,3 +221,52 @@ impl Output {
 
 /// In one write.
 const SLICES: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Everything, so many octets at once.
+    fn written(mut output: Output, at_once: usize) -> Vec<u8> {
+        let mut written = Vec::new();
+        while !output.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let used = output.slices(&mut slices);
+            let count = slices[..used].iter().map(|slice| slice.len()).sum::<usize>().min(at_once);
+            let all = slices[..used].iter().flat_map(|slice| slice.iter().copied());
+            written.extend(all.take(count));
+            output.advance(count);
+        }
+        written
+    }
+
+    #[test]
+    fn bodies_come_where_they_were_put_however_much_is_written_at_once() {
+        for body_size in [10, 10_000] {
+            let body = vec![b'b'; body_size];
+            let filled = || {
+                let mut output = Output::new(body.clone());
+                for head in [&b"first"[..], b"second", b"third"] {
+                    output.octets.extend_from_slice(head);
+                    output.body();
+                }
+                output.octets.extend_from_slice(b"end");
+                output
+            };
+            let expected = [b"first", &*body, b"second", &body, b"third", &body, b"end"].concat();
+            for at_once in [1, 3, 9_999, 10_003, usize::MAX] {
+                assert!(written(filled(), at_once) == expected, "{body_size}, {at_once} at once");
+            }
+        }
+    }
+
+    #[test]
+    fn more_bodies_than_slices_are_written_too() {
+        let mut output = Output::new(vec![b'b'; 10_000]);
+        for _ in 0..3 * SLICES {
+            output.octets.push(b'h');
+            output.body();
+        }
+        assert_eq!(written(output, usize::MAX).len(), 3 * SLICES * 10_001);
+    }
+}
