@@ -47,8 +47,12 @@ pub(crate) struct Driver<E: Engine, S, F> {
     /// What to do with the engine's work.
     work: F,
     input: BytesMut,
+    /// Room for so many octets is made before the next read.
+    room: usize,
     output: BytesMut,
     timer: Timer,
+    /// When something is due, as of the last turn.
+    deadline: Option<Instant>,
     wake: Vec<Waker>,
     todo: Vec<E::Work>,
 }
@@ -61,21 +65,23 @@ enum Transport<S> {
 
 /// What a turn has found.
 struct Turn {
-    /// When something is due.
-    deadline: Option<Instant>,
     /// The socket is of no more use.
     is_disconnected: bool,
     /// Which address to connect to.
     connect: Option<usize>,
     is_finished: bool,
+    /// Others have something to do, and most often something to send for the next turn: they go first,
+    /// so that what they send goes out while the peer is at work on the rest.
+    has_woken: bool,
 }
 
-/// Room for so many octets is made before each read.
+/// The least room that is made for a read. It grows while what comes fills half of it, and shrinks when
+/// that is little.
 pub(crate) const READ_SIZE: usize = 0x4000;
 
-/// The most octets to read at once. A large frame has made room for a megabyte, and the smallest
-/// frames grow to fifty times their size when they are events that wait for each other.
-const READ_LIMIT: usize = 0x1_0000;
+/// The most octets to read at once: two of RabbitMQ's largest frames. The smallest frames grow to
+/// fifty times their size when they are events that wait for each other.
+const READ_LIMIT: usize = 0x4_0000;
 
 /// Turns in a row before other tasks get theirs.
 pub(crate) const TURNS: usize = 32;
@@ -96,8 +102,10 @@ where
             connect,
             work,
             input: BytesMut::new(),
+            room: READ_SIZE,
             output: BytesMut::new(),
             timer: Timer::default(),
+            deadline: None,
             wake: Vec::new(),
             todo: Vec::new(),
         }
@@ -119,9 +127,12 @@ where
                 return Poll::Ready(());
             }
             let changed = self.change_transport(&turn);
-            let timed_out = self.timer.poll(context, self.shared.clock(), turn.deadline);
+            let timed_out = self.timer.poll(context, self.shared.clock(), self.deadline);
             if !(arrived || written || changed || timed_out) {
                 return Poll::Pending;
+            }
+            if turn.has_woken {
+                break;
             }
         }
         context.waker().wake_by_ref();
@@ -133,7 +144,7 @@ where
         let mut guarded = self.shared.lock();
         let now = self.shared.clock().now();
         let Guarded { engine, driver } = &mut *guarded;
-        if engine.poll_timeout().is_some_and(|deadline| deadline <= now) {
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
             engine.handle_timeout(now);
         }
         // What the socket has not taken yet goes first, and the engine keeps the rest.
@@ -148,10 +159,11 @@ where
         let is_down = matches!(self.transport, Transport::Down);
         let turn = Turn {
             connect: is_down.then(|| engine.poll_connect(now)).flatten(),
-            deadline: engine.poll_timeout(),
             is_disconnected: engine.is_disconnected(),
             is_finished: engine.is_finished(),
+            has_woken: !(self.wake.is_empty() && self.todo.is_empty()),
         };
+        self.deadline = engine.poll_timeout();
         let state = engine.connection_state();
         drop(guarded);
         self.shared.tell(state);
@@ -210,11 +222,16 @@ where
     /// Reads once. Whether anything happened.
     fn poll_read(&mut self, context: &mut Context<'_>) -> bool {
         let Transport::Up(stream) = &mut self.transport else { return false };
-        self.input.reserve(READ_SIZE);
-        let mut room = (&mut self.input).limit(READ_LIMIT);
+        self.input.reserve(self.room);
+        let mut room = (&mut self.input).limit(self.room);
         let result = match pin!(stream.read_buf(&mut room)).poll(context) {
             Poll::Ready(result) => result,
             Poll::Pending => return false,
+        };
+        self.room = match result {
+            Ok(length) if length >= self.room / 2 => self.room.saturating_mul(2).min(READ_LIMIT),
+            Ok(length) if length < self.room / 16 => (self.room / 2).max(READ_SIZE),
+            _ => self.room,
         };
         let mut guarded = self.shared.lock();
         let now = self.shared.clock().now();

@@ -32,3 +32,11 @@ impl Instant {
         self.0.saturating_sub(earlier.0)
     }
 }
+
+/// The earlier of two, of which there may be one or none.
+pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}

@@ -12,9 +12,10 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use leveret_codec::{DeliverRef, Method, ReplyCode, ShortStr};
 
+use super::recycled::Recycled;
 use super::unreadable::Unreadable;
 use super::violation::Violation;
 use crate::Properties;
@@ -37,6 +38,7 @@ pub(super) struct Channel {
     content: Expect,
     /// That of the last delivery.
     envelope: Arc<Envelope>,
+    recycled: Recycled,
 }
 
 /// What may come next: content is a method, a header, and as many octets of body as that says,
@@ -55,7 +57,7 @@ struct Partial {
     content: Content,
     missing: u64,
     /// What has come of the body, unless that is only counted.
-    body: Vec<u8>,
+    body: BytesMut,
 }
 
 /// A message that has come to its end, with what brought it.
@@ -123,13 +125,14 @@ fn short(octets: &[u8]) -> ShortStr {
 /// many times its own size in memory for as long as somebody holds it.
 pub(super) const COPY_BELOW: usize = 0x4000;
 
-/// Room that is made for the first octets of a body of many frames.
-const FIRST_ROOM: usize = 0x1_0000;
+/// Room for so many times what has come is made for a body of many frames, and never for more than is
+/// announced. A body of up to a megabyte, in frames of 128 KiB, is so moved no more than once.
+const ROOM_FACTOR: usize = 8;
 
 impl Channel {
     fn opening() -> Self {
-        let envelope = Arc::default();
-        Self { state: State::Opening, flow: true, content: Expect::Method, envelope }
+        let (envelope, recycled) = (Arc::default(), Recycled::default());
+        Self { state: State::Opening, flow: true, content: Expect::Method, envelope, recycled }
     }
 
     /// A method that brings content has come.
@@ -189,7 +192,8 @@ impl Channel {
         if body_size == 0 {
             return Ok(Some(content));
         }
-        self.content = Expect::Body(Partial { content, missing: body_size, body: Vec::new() });
+        let body = BytesMut::new();
+        self.content = Expect::Body(Partial { content, missing: body_size, body });
         Ok(None)
     }
 
@@ -214,11 +218,19 @@ impl Channel {
         };
         partial.missing = missing;
         if missing > 0 {
+            if partial.body.capacity() == 0 {
+                partial.body = self.recycled.take();
+            }
             partial.add(payload);
             return Ok(None);
         }
         let Expect::Body(partial) = core::mem::take(&mut self.content) else { return Ok(None) };
-        Ok(Some(partial.finish(payload, shared)))
+        let is_gathered = !partial.body.is_empty();
+        let content = partial.finish(payload, shared);
+        if is_gathered && let Ok(body) = &content.body {
+            self.recycled.keep(body);
+        }
+        Ok(Some(content))
     }
 }
 
@@ -228,11 +240,10 @@ impl Partial {
             return;
         }
         if self.body.capacity().saturating_sub(self.body.len()) < payload.len() {
-            // Room is made by what has come, and no more than is announced.
-            let room = self.body.len().max(payload.len()).max(FIRST_ROOM);
+            let come = self.body.len().saturating_add(payload.len());
             let missing = usize::try_from(self.missing).unwrap_or(usize::MAX);
-            let room = room.min(missing.saturating_add(payload.len()));
-            self.body.reserve_exact(room);
+            let room = come.saturating_mul(ROOM_FACTOR).min(missing.saturating_add(payload.len()));
+            self.body.reserve(room);
         }
         self.body.extend_from_slice(payload);
     }
@@ -244,7 +255,7 @@ impl Partial {
                 _ if self.body.is_empty() => Bytes::copy_from_slice(last),
                 _ => {
                     self.add(last);
-                    self.body.into()
+                    self.body.freeze()
                 }
             });
         }

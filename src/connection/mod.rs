@@ -25,6 +25,7 @@ mod frames;
 mod handshake;
 mod heartbeat;
 mod quote;
+mod recycled;
 mod unreadable;
 mod violation;
 
@@ -42,6 +43,7 @@ use self::channel::Channels;
 use self::heartbeat::Heartbeat;
 use self::unreadable::Oversized;
 use crate::Instant;
+use crate::time::earlier;
 
 pub use self::channel::{Content, Envelope, Origin};
 pub use self::config::{Config, Credentials};
@@ -142,7 +144,7 @@ impl Connection {
 
     /// When to call [`handle_timeout`](Self::handle_timeout), if nothing else happens first.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.deadline, self.heartbeat.timeout()].into_iter().flatten().min()
+        earlier(self.deadline, self.heartbeat.timeout())
     }
 
     /// The next event. The last one is [`Event::Closed`].

@@ -30,7 +30,8 @@ impl Clock {
     }
 }
 
-/// One sleep, set to whatever is due next.
+/// One sleep, set to whatever is due next, or to something earlier: what is due is put off with every
+/// octet that is sent, and to set a sleep anew costs more than to wake once in vain.
 #[derive(Debug, Default)]
 pub(crate) struct Timer(Option<Pin<Box<Sleep>>>);
 
@@ -45,9 +46,15 @@ impl Timer {
         let Some(deadline) = deadline else { return false };
         let deadline = clock.at(deadline);
         let timer = self.0.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        if timer.deadline() != deadline {
+        if timer.deadline() > deadline {
             timer.as_mut().reset(deadline);
         }
-        timer.as_mut().poll(context).is_ready()
+        while timer.as_mut().poll(context).is_ready() {
+            if timer.deadline() == deadline {
+                return true;
+            }
+            timer.as_mut().reset(deadline);
+        }
+        false
     }
 }

@@ -18,6 +18,7 @@ use crate::engine::{Engine, SILENT};
 use crate::message::REPLY_TO;
 use crate::observers::Observers;
 use crate::reconnect::Link;
+use crate::time::earlier;
 use crate::{CallError, ConnectionState, Fault, Instant, Reply, SessionError};
 
 impl Engine for Requester {
@@ -132,8 +133,8 @@ impl Engine for Requester {
 
     fn poll_timeout(&self) -> Option<Instant> {
         let of_link = self.link.poll_timeout(self.is_disconnected());
-        let of_connection = [self.connection.poll_timeout(), of_link, self.subscription_deadline];
-        of_connection.into_iter().chain([self.deadlines.next()]).flatten().min()
+        let of_replies = earlier(self.subscription_deadline, self.deadlines.next());
+        earlier(earlier(self.connection.poll_timeout(), of_link), of_replies)
     }
 
     fn take_wakers(&mut self, wake: &mut Vec<Waker>) {

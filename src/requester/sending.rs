@@ -148,6 +148,12 @@ impl Requester {
     }
 
     pub(super) fn start_waiting(&mut self, now: Instant) {
+        if self.waiting.is_empty()
+            && self.without_channel.is_empty()
+            && !self.side_channels.hold_back_any()
+        {
+            return;
+        }
         // A channel may have become free.
         for _ in 0..self.without_channel.len() {
             if self.may_start()

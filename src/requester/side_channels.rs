@@ -109,6 +109,11 @@ impl SideChannels {
         }
     }
 
+    /// Whether a request is held back.
+    pub(super) fn hold_back_any(&self) -> bool {
+        !self.held_back.is_empty()
+    }
+
     /// Those that are lent to a call.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {

@@ -174,8 +174,9 @@ async fn a_session_is_always_of_the_same_length() {
 async fn a_client_that_reconnects() {
     let kind = Kind { reconnect: at_once(), retry: Retry::Never };
     let came = cut_everywhere(kind).await;
-    // What waits behind another waits on.
-    let lost = Came::Failed(Outcome::Unknown);
+    // What waits behind another waits on. What is made in the moment of the cut may not have left.
+    let [lost, unsent] = [Outcome::Unknown, Outcome::NotExecuted].map(Came::Failed);
+    let came: Vec<_> = came.into_iter().filter(|came| *came != unsent).collect();
     assert_seen(&came, &[Came::Refused, lost, Came::Answered, Came::Closing]);
 }
 
