@@ -1,27 +1,13 @@
 //! The broker's part of what an engine does, in memory.
 
-use std::collections::VecDeque;
-
 use bytes::BytesMut;
 use leveret::connection::Config;
 use leveret::{Engine, Instant};
 use leveret_codec::{
-    BasicProperties, ContentHeader, FieldTable, Frame, LongStr, Method, ShortStr, basic, channel,
-    connection, encode_body, queue,
+    FieldTable, Frame, LongStr, Method, ShortStr, basic, channel, connection, queue,
 };
 
-/// RabbitMQ's frame-max, less what is around a payload.
-pub(crate) const MAX_PAYLOAD: u32 = 131_072 - 8;
-
-pub(crate) const BODY: [u8; 64] = [0x2a; 64];
-
-/// As long as those that RabbitMQ chooses.
-pub(crate) const CONSUMER_TAG: ShortStr = ShortStr::from_static("amq.ctag-0123456789abcdefghijkl");
-
-/// The reply address that RabbitMQ makes of a connection and a channel.
-pub(crate) const REPLY_ADDRESS: ShortStr = ShortStr::from_static(
-    "amq.rabbitmq.reply-to.g1h3AAtyZXBseUAxMjM0NQAADBkAAAAAZaK1vw==.ZGVhZGJlZWZkZWFkYmVlZg==",
-);
+use crate::message::{CONSUMER_TAG, MAX_PAYLOAD};
 
 /// An engine whose broker does at once what it asks for.
 pub(crate) struct Dialogue<E> {
@@ -31,11 +17,6 @@ pub(crate) struct Dialogue<E> {
     pub(crate) input: BytesMut,
     /// What the engine has sent.
     pub(crate) output: BytesMut,
-}
-
-/// A request that the engine has published, or a reply.
-pub(crate) struct Published {
-    pub(crate) correlation_id: ShortStr,
 }
 
 impl<E: Engine> Dialogue<E> {
@@ -106,40 +87,14 @@ impl<E: Engine> Dialogue<E> {
         Frame::decode(&mut self.output, MAX_PAYLOAD).expect("frames")
     }
 
-    /// The messages in what the engine has sent. Acknowledgements are read past.
-    pub(crate) fn published(&mut self) -> VecDeque<Published> {
-        let mut published = VecDeque::new();
+    /// The correlation-ids of the messages that the engine has sent. Acknowledgements are read past.
+    pub(crate) fn published(&mut self) -> Vec<ShortStr> {
+        let mut published = Vec::new();
         while let Some(frame) = self.sent() {
             if let Frame::Header { header, .. } = frame {
-                let correlation_id = header.properties.correlation_id.expect("a correlation-id");
-                published.push_back(Published { correlation_id });
+                published.push(header.properties.correlation_id.expect("a correlation-id"));
             }
         }
         published
     }
-}
-
-/// What servers send with a reply.
-pub(crate) fn reply_properties(correlation_id: ShortStr) -> BasicProperties {
-    BasicProperties { correlation_id: Some(correlation_id), ..BasicProperties::default() }
-}
-
-/// A message as the broker delivers it on channel 1.
-pub(crate) fn delivery(
-    out: &mut BytesMut,
-    routing_key: ShortStr,
-    properties: BasicProperties,
-    body: &[u8],
-) {
-    let deliver = basic::Deliver {
-        consumer_tag: CONSUMER_TAG,
-        delivery_tag: 1,
-        redelivered: false,
-        exchange: ShortStr::EMPTY,
-        routing_key,
-    };
-    Frame::method(1, deliver).encode(out);
-    let header = ContentHeader { body_size: body.len() as u64, properties };
-    Frame::Header { channel: 1, header }.encode(out);
-    encode_body(1, body, MAX_PAYLOAD, out);
 }

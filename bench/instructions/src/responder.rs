@@ -2,13 +2,13 @@
 
 use leveret::connection::Config;
 use leveret::responder::{Answer, Arrived, QueueOptions, Responder};
-use leveret::{BasicProperties, Engine, Instant, Reply, ShortStr};
+use leveret::{Engine, Instant, Reply};
 
-use crate::Meter;
-use crate::dialogue::{BODY, Dialogue, REPLY_ADDRESS, delivery};
+use crate::dialogue::Dialogue;
+use crate::message::{CORRELATION_ID, QUEUE, REPLY_ADDRESS, delivery, request_properties};
+use crate::meter::Meter;
 
 const REQUESTS: usize = 12_800;
-const QUEUE: ShortStr = ShortStr::from_static("queue");
 
 /// `batch` requests at a time, delivered and answered together.
 pub(crate) fn requests(meter: &mut impl Meter, batch: usize) -> usize {
@@ -19,15 +19,7 @@ pub(crate) fn requests(meter: &mut impl Meter, batch: usize) -> usize {
     let rounds = REQUESTS / batch;
     for _ in 0..rounds {
         for _ in 0..batch {
-            let properties = BasicProperties {
-                correlation_id: Some(ShortStr::from_static("0123456789abcdef-0123456789abcdef")),
-                message_id: Some(ShortStr::from_static("0123456789abcdef-0123456789abcdef")),
-                reply_to: Some(REPLY_ADDRESS),
-                expiration: Some(ShortStr::from_static("30000")),
-                delivery_mode: Some(1),
-                ..BasicProperties::default()
-            };
-            delivery(&mut dialogue.input, QUEUE, properties, &BODY);
+            delivery(&mut dialogue.input, QUEUE, request_properties(REPLY_ADDRESS));
         }
         dialogue.output.clear();
         meter.measure(|| {
@@ -40,7 +32,7 @@ pub(crate) fn requests(meter: &mut impl Meter, batch: usize) -> usize {
             }
             engine.poll_transmit(*now, output);
         });
-        assert_eq!(dialogue.published().len(), batch, "each is answered");
+        assert_eq!(dialogue.published(), vec![CORRELATION_ID; batch], "each is answered");
     }
     rounds * batch
 }
