@@ -130,7 +130,7 @@ fn report(output: &Path) -> Result {
 }
 
 /// What is done with a package of the workspace in `bench`.
-fn cargo(verb: &str, package: &str) -> Command {
+pub(crate) fn cargo(verb: &str, package: &str) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command

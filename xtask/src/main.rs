@@ -5,8 +5,10 @@
 mod bench;
 mod capture;
 mod faults;
+mod figures;
 mod fuzz;
 mod hostile;
+mod instructions;
 mod log;
 mod node;
 mod peers;
@@ -72,6 +74,11 @@ enum Command {
     /// Measure Leveret beside lapin, amqprs and a raw floor, and write tables and plots of it
     Bench(bench::Options),
 
+    /// Count what codec and engines cost, in instructions and allocations, and hold it against bounds
+    ///
+    /// valgrind is installed if it is missing.
+    Instructions(instructions::Options),
+
     /// Record what a program and RabbitMQ say to each other into codec/tests/captures
     Capture(capture::Options),
 }
@@ -86,6 +93,7 @@ fn main() -> ExitCode {
         Command::Soak(options) => soak::run(&options),
         Command::Simulate(options) => simulate::run(&options),
         Command::Bench(options) => bench::run(&options),
+        Command::Instructions(options) => instructions::run(&options),
         Command::Capture(options) => capture::run(&options),
     });
     match outcome {

@@ -8,11 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::json;
-
 use super::cargo;
 use crate::{
     Result,
+    figures::{self, figure},
     process::{self, Background},
     rabbitmq::Broker,
     workspace,
@@ -35,12 +34,7 @@ pub(super) fn measure(rounds: u32, version: &str, output: &Path) -> Result {
         figure("empty program: resident memory", median(memory.iter().map(|it| it.1)), "MiB"),
         figure("idle client: resident memory over an empty program", median(more_memory), "MiB"),
     ];
-    let text = serde_json::to_string_pretty(&json!({ "extra": extra }))?;
-    Ok(fs::write(output, text + "\n")?)
-}
-
-fn figure(name: &str, value: f64, unit: &str) -> serde_json::Value {
-    json!({ "name": name, "value": value, "unit": unit })
+    figures::write(&extra, output)
 }
 
 /// Seconds for the caller with Leveret, and for that with amqprs. The first is the other one in every
