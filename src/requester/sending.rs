@@ -39,7 +39,8 @@ impl Requester {
         timeout: Duration,
     ) -> Result<CallId, Outgoing> {
         let Subscription::Ready { channel, .. } = self.subscription else { return Err(outgoing) };
-        if !self.waiting.is_empty() || !self.may_start() || self.goes_beside(&outgoing) {
+        let others_wait = !self.waiting.is_empty() || !self.without_channel.is_empty();
+        if others_wait || !self.may_start() || self.goes_beside(&outgoing) {
             return Err(outgoing);
         }
         let id = self.register(now, Phase::BEGUN, outgoing.retry, timeout);

@@ -32,8 +32,8 @@ use core::time::Duration;
 
 use bytes::Bytes;
 use leveret_codec::{
-    BasicProperties, FieldArray, FieldTable, FieldValue, Frame, Method, ReplyCode, ShortStr, basic,
-    channel, connection,
+    BasicProperties, FieldArray, FieldTable, FieldValue, Frame, LongStr, Method, ReplyCode,
+    ShortStr, basic, channel, connection,
 };
 
 use self::dialogue::*;
@@ -41,4 +41,4 @@ use super::{CallId, Outgoing, Requester, Stats};
 use crate::connection::{Config, ConnectionError, Unreadable};
 use crate::engine::Engine;
 use crate::testing::*;
-use crate::{CallError, Fault, InvalidRequest, Outcome, Reply, SessionError};
+use crate::{CallError, Fault, InvalidRequest, Outcome, Reply, Retry, SessionError};

@@ -105,3 +105,44 @@ fn a_new_call_does_not_overtake_those_that_wait() {
     assert_eq!(client.published(SHARED).method.routing_key, "first");
     client.engine_is_silent();
 }
+
+/// Nor those that wait for a channel, where there is one for them now.
+#[test]
+fn a_new_call_does_not_overtake_one_that_a_channel_has_become_free_for() {
+    let mut client = Client::open(Broker { channel_max: 2, ..RABBITMQ }, |now| {
+        Requester::new(config(), MAX_BODY_SIZE, SECRET, now).with_max_in_flight(2, false)
+    });
+    client.subscribe(SHARED, "shared");
+    let (id, request) = client.call_apart("first", 2);
+    client.request(apart("second"), TIMEOUT);
+    client.engine_is_silent();
+    client.delivers(2, "own", &answering(&request), "reply");
+    client.gets(id, "reply");
+    client.engine_sends(on(2, channel_close(ReplyCode::REPLY_SUCCESS, "")));
+    client.call("queue");
+    // One may go: it has waited.
+    client.broker_sends(on(2, channel::CloseOk {}));
+    client.request(to("new"), TIMEOUT);
+    client.subscribe(2, "own");
+    assert_eq!(client.published(2).method.routing_key, "second");
+    client.engine_is_silent();
+}
+
+#[test]
+fn a_request_that_is_too_large_to_be_sent_takes_no_room() {
+    for retry in [Retry::Never, Retry::Unknown] {
+        let mut client = limited(1, false);
+        let mut headers = FieldTable::new();
+        headers.insert("large", LongStr::try_from("x".repeat(200_000)).unwrap()).unwrap();
+        let properties = BasicProperties { headers: Some(headers), ..BasicProperties::default() };
+        let large = Outgoing { properties: properties.into(), retry, ..to("queue") };
+        let id = client.request(large, TIMEOUT);
+        let error = client.fails(id);
+        assert!(matches!(error, CallError::InvalidRequest(InvalidRequest::Misuse(_))), "{error:?}");
+        assert_eq!(error.outcome(), Outcome::NotExecuted);
+        let (id, request) = client.call("queue");
+        client.reply(&request, "reply");
+        client.gets(id, "reply");
+        client.nothing_is_left();
+    }
+}

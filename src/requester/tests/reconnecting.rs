@@ -1,7 +1,7 @@
 //! The connection is lost, and the client makes another.
 
 use super::*;
-use crate::{ConnectionState, Reconnect, Reconnecting, Retry};
+use crate::{ConnectionState, Reconnect, Reconnecting};
 
 impl Client {
     /// It has two addresses, and is connected to the first.
