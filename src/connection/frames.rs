@@ -50,7 +50,7 @@ impl Connection {
     /// keeps. The rest is left.
     fn handle_whole_frames(&mut self, now: Instant, input: &mut BytesMut) {
         let mut rest = &**input;
-        while self.state == State::Open && self.oversized.is_none() && !self.is_out_of_step {
+        while self.state == State::Open && self.oversized.is_none() {
             // What is larger is left with all that is too large.
             match FrameRef::decode(rest, |_| SMALL) {
                 Ok(Some(frame)) => {

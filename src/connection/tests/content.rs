@@ -89,6 +89,29 @@ fn messages_come_one_after_the_other() {
     dialogue.no_event();
 }
 
+/// What deliveries have in common is kept from one to the next.
+#[test]
+fn deliveries_in_a_row_that_differ_in_a_single_string() {
+    let mut dialogue = Dialogue::with_channels(1);
+    let [one, other] = [ShortStr::from_static("one"), ShortStr::from_static("other")];
+    let exchange = |exchange| basic::Deliver { exchange, ..deliver("a") };
+    let routing_key = |routing_key| basic::Deliver { routing_key, ..deliver("a") };
+    for deliver in [
+        exchange(one.clone()),
+        exchange(other.clone()),
+        exchange(other.clone()),
+        routing_key(one),
+        routing_key(other),
+        deliver("a"),
+        deliver("b"),
+    ] {
+        dialogue.broker_sends(on(1, deliver.clone()));
+        dialogue.broker_sends(header(1, 0));
+        dialogue.event(content(1, deliver, ""));
+    }
+    dialogue.no_event();
+}
+
 #[test]
 fn returned_and_fetched_messages_too() {
     let mut dialogue = Dialogue::with_channels(1);
@@ -139,6 +162,42 @@ fn large_bodies() {
         }
         dialogue.event(content(1, deliver("a"), octets));
         dialogue.no_event();
+    }
+}
+
+/// A large body is not copied, and nothing smaller keeps the buffer that it was read from.
+#[test]
+fn what_shares_the_memory_of_what_was_read() {
+    let long = || ShortStr::copied(&[b'x'; 255]).unwrap();
+    let deliver = basic::Deliver {
+        consumer_tag: long(),
+        exchange: long(),
+        routing_key: long(),
+        ..basic::Deliver::default()
+    };
+    let mut headers = FieldTable::new();
+    headers.insert("header", LongStr::copied(&[b'x'; 5000]).unwrap()).unwrap();
+    let properties = BasicProperties {
+        correlation_id: Some(long()),
+        headers: Some(headers),
+        ..BasicProperties::default()
+    };
+    for (size, shares) in [(0, false), (5, false), (5000, false), (0x3fff, false), (0x4000, true)] {
+        let header = ContentHeader { body_size: size, properties: properties.clone() };
+        let payload = vec![b'x'; usize::try_from(size).unwrap()].into();
+        let mut input = BytesMut::new();
+        on(1, deliver.clone()).encode(&mut input);
+        Frame::Header { channel: 1, header }.encode(&mut input);
+        if size > 0 {
+            Frame::Body { channel: 1, payload }.encode(&mut input);
+        }
+        let room = input.capacity();
+        let mut connection = Dialogue::with_channels(1).connection;
+        connection.handle_input(Instant::default(), &mut input);
+        let message = connection.poll_event().unwrap();
+        assert!(matches!(message, Event::Content { .. }), "{message:?}");
+        assert!(input.is_empty());
+        assert_eq!(input.try_reclaim(room), !shares, "a body of {size} octets");
     }
 }
 

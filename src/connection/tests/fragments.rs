@@ -147,3 +147,57 @@ fn a_session_in_pieces_of_every_size() {
         }
     }
 }
+
+/// Frames of all sizes: small ones are read where they lie, larger ones taken out of the buffer, the
+/// largest bodies kept as they came, and content headers beyond the limit read past.
+fn session_of_all_sizes() -> Vec<u8> {
+    let mut octets = BytesMut::new();
+    let deliver = basic::Deliver::default();
+    // Within the headers, there is what would be frames anywhere else.
+    let mut heartbeat = BytesMut::new();
+    Frame::Heartbeat.encode(&mut heartbeat);
+    let header = |body_size, octets: usize| {
+        let mut headers = FieldTable::new();
+        let value = LongStr::new(heartbeat.repeat(octets / heartbeat.len())).unwrap();
+        headers.insert("large", value).unwrap();
+        let properties = BasicProperties { headers: Some(headers), ..BasicProperties::default() };
+        Frame::Header { channel: 1, header: ContentHeader { body_size, properties } }
+    };
+    let body = |octets| Frame::Body { channel: 1, payload: vec![b'x'; octets].into() };
+    for frame in [
+        on(1, channel::OpenOk {}),
+        on(1, deliver.clone()),
+        header(40_100, 5000),
+        body(4088),
+        body(4089),
+        Frame::Heartbeat,
+        body(31_922),
+        body(1),
+        on(1, deliver.clone()),
+        header(20_000, 0),
+        body(20_000),
+        on(1, deliver.clone()),
+        header(3, 2_000_000),
+        body(3),
+        on(1, deliver),
+        header(5000, 0),
+        body(5000),
+        Frame::Heartbeat,
+        on(1, channel::Close::default()),
+    ] {
+        frame.encode(&mut octets);
+    }
+    octets.to_vec()
+}
+
+#[test]
+fn frames_of_all_sizes_in_pieces() {
+    let greeting = &session(&[])[..greeting()];
+    let frames = session_of_all_sizes();
+    let whole = read([greeting, &frames]);
+    assert_eq!(whole.events.len(), 7, "{:#?}", whole.events);
+    for size in [1, 7, 4088, 4096, 4097, 16_385, 65_536] {
+        let pieces = [greeting].into_iter().chain(frames.chunks(size));
+        assert!(read(pieces) == whole, "pieces of {size} octets");
+    }
+}
