@@ -182,10 +182,9 @@ impl Requester {
             return Err(CallError::Busy { limit: self.max_in_flight });
         }
         self.stats.calls = self.stats.calls.saturating_add(1);
-        let outgoing = match self.send_at_once(now, outgoing, timeout) {
-            Ok(id) => return Ok(id),
-            Err(outgoing) => outgoing,
-        };
+        if let Some(channel) = self.channel_at_once(&outgoing) {
+            return Ok(self.send_at_once(now, channel, outgoing, timeout));
+        }
         let retry = outgoing.retry;
         let id = self.register(now, Phase::Waiting(Box::new(outgoing)), retry, timeout);
         self.forget_ended_waiting();

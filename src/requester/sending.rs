@@ -30,23 +30,26 @@ impl Requester {
             && self.connection.transmit_len() < MAX_UNSENT
     }
 
-    /// Sends a new call's request at once, if nothing is in its way: neither its turn nor a channel of
+    /// The channel for a new call's request, if nothing is in its way: neither its turn nor a channel of
     /// its own is to be waited for. This is how most calls go.
+    pub(super) fn channel_at_once(&self, outgoing: &Outgoing) -> Option<u16> {
+        let Subscription::Ready { channel, .. } = self.subscription else { return None };
+        let others_wait = !self.waiting.is_empty() || !self.without_channel.is_empty();
+        (!others_wait && self.may_start() && !self.goes_beside(outgoing)).then_some(channel)
+    }
+
+    /// Sends a new call's request on this channel.
     pub(super) fn send_at_once(
         &mut self,
         now: Instant,
+        channel: u16,
         mut outgoing: Outgoing,
         timeout: Duration,
-    ) -> Result<CallId, Outgoing> {
-        let Subscription::Ready { channel, .. } = self.subscription else { return Err(outgoing) };
-        let others_wait = !self.waiting.is_empty() || !self.without_channel.is_empty();
-        if others_wait || !self.may_start() || self.goes_beside(&outgoing) {
-            return Err(outgoing);
-        }
+    ) -> CallId {
         let id = self.register(now, Phase::BEGUN, outgoing.retry, timeout);
         self.in_flight = self.in_flight.saturating_add(1);
         self.publish(now, id, channel, &mut outgoing);
-        Ok(id)
+        id
     }
 
     /// Sends the call's request, or first finds a channel for it.
