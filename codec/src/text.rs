@@ -378,8 +378,11 @@ impl Hash for ShortStr {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::*;
     use alloc::format;
+    use std::hash::DefaultHasher;
 
     #[test]
     fn a_short_string_holds_255_octets_and_no_more() {
@@ -393,6 +396,56 @@ mod tests {
             format!("{error}"),
             "256 octets do not fit into an AMQP short string, which holds 255"
         );
+    }
+
+    /// Where a string lies, in its value or elsewhere, is nothing that shows.
+    #[test]
+    fn a_short_string_is_the_same_however_it_is_made() {
+        const TEXT: &str = "0123456789 0123456789 0123456789 012345";
+        for length in [0, 1, 37, 38, 39] {
+            let (text, _) = TEXT.split_at(length);
+            let made = ShortStr::from_static(text);
+            let mut octets = BytesMut::new();
+            made.encode(&mut octets);
+            let source = octets.freeze();
+            for other in [
+                ShortStr::new(text).unwrap(),
+                ShortStr::copied(text.as_bytes()).unwrap(),
+                ShortStr::truncated(text),
+                ShortStr::decode(&mut Reader::new("text", &source)).unwrap(),
+                ShortStr::decode(&mut Reader::copying("text", &source)).unwrap(),
+                ShortStr::new(made.clone().into_bytes()).unwrap(),
+                made.detached(),
+            ] {
+                assert_eq!((&other, other.as_bytes()), (&made, text.as_bytes()));
+                assert_eq!(other.cmp(&made), Ordering::Equal);
+                let hash = |text: &dyn Fn(&mut DefaultHasher)| {
+                    let mut hasher = DefaultHasher::new();
+                    text(&mut hasher);
+                    hasher.finish()
+                };
+                let expected = hash(&|hasher| text.as_bytes().hash(hasher));
+                assert_eq!(hash(&|hasher| other.hash(hasher)), expected, "as what it borrows as");
+            }
+        }
+        let [short, long] = [&TEXT[..38], TEXT].map(ShortStr::from_static);
+        assert!(short < long && short != long);
+    }
+
+    #[test]
+    fn what_fits_into_a_short_string_does_not_keep_the_buffer_it_was_read_from() {
+        for (length, shares) in [(0, false), (38, false), (39, true)] {
+            let mut octets = BytesMut::new();
+            ShortStr::new(alloc::vec![b'x'; length]).unwrap().encode(&mut octets);
+            let source = octets.freeze();
+            let text = ShortStr::decode(&mut Reader::new("text", &source)).unwrap();
+            let copy = ShortStr::decode(&mut Reader::copying("text", &source)).unwrap();
+            assert_eq!(source.is_unique(), !shares, "{length} octets");
+            let detached = text.detached();
+            drop(text);
+            assert!(source.is_unique());
+            assert_eq!(copy, detached);
+        }
     }
 
     #[test]

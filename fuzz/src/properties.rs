@@ -1,7 +1,7 @@
 //! Content headers and message properties: values survive the wire, octets allocate next to nothing.
 
 use bytes::{Bytes, BytesMut};
-use leveret_codec::{ContentHeader, LongStr, ShortStr};
+use leveret_codec::{BasicProperties, ContentHeader, DecodeError, LongStr, ShortStr};
 
 use crate::limits::allocates_at_most;
 use crate::script::Script;
@@ -27,7 +27,9 @@ pub fn check(octets: &[u8]) {
 fn decode(octets: &[u8]) {
     let payload = Bytes::copy_from_slice(octets);
     // Strings and tables share the payload's memory: a few octets count who shares it.
-    match allocates_at_most(64, || ContentHeader::decode(&payload)) {
+    let decoded = allocates_at_most(64, || ContentHeader::decode(&payload));
+    is_read_the_same_in_place(octets, &decoded);
+    match decoded {
         Ok(header) => {
             let mut encoded = BytesMut::new();
             header.encode(&mut encoded);
@@ -40,6 +42,20 @@ fn decode(octets: &[u8]) {
                 assert!(header.properties.headers.is_none());
             }
         }
+    }
+}
+
+/// A buffer that is used again is read to the same end, and nothing of it kept: no more is copied than
+/// there is.
+fn is_read_the_same_in_place(octets: &[u8], decoded: &Result<ContentHeader, DecodeError>) {
+    let mut properties = BasicProperties::EMPTY;
+    let limit = 2 * octets.len() + 256;
+    let filled_in = allocates_at_most(limit, || properties.fill_in(octets));
+    match decoded {
+        Ok(header) => {
+            assert_eq!((filled_in, &properties), (Ok(header.body_size), &header.properties));
+        }
+        Err(error) => assert_eq!(filled_in.as_ref(), Err(error)),
     }
 }
 
