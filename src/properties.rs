@@ -9,7 +9,8 @@ use leveret_codec::BasicProperties;
 /// The properties of a message: AMQP's [`BasicProperties`], which this stands for in every place.
 ///
 /// Most messages have few of the fourteen or none, and are moved often on their way; so what is moved
-/// is a pointer, and a message without properties has nothing behind it.
+/// is a pointer, and a message without properties has nothing behind it. To move a value out, take it
+/// (`properties.correlation_id.take()`), or make them [`BasicProperties`] again.
 ///
 /// ```
 /// use leveret::{Reply, ShortStr};
@@ -77,6 +78,12 @@ impl PartialEq<BasicProperties> for Properties {
     }
 }
 
+impl PartialEq<Properties> for BasicProperties {
+    fn eq(&self, other: &Properties) -> bool {
+        *other == *self
+    }
+}
+
 impl fmt::Debug for Properties {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
@@ -91,6 +98,7 @@ mod tests {
     fn none_and_no_values_are_the_same() {
         let mut properties = Properties::EMPTY;
         assert_eq!(properties, BasicProperties::default());
+        assert_eq!(BasicProperties::default(), properties);
         properties.priority = Some(1);
         assert_ne!(properties, Properties::EMPTY);
         properties.priority = None;

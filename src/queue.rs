@@ -47,7 +47,8 @@ impl Queue {
         self
     }
 
-    /// Makes the queue this connection's own: nobody else may use it, and it ends with it.
+    /// Makes the queue this connection's own: nobody else may use it, and it ends with it. So a server
+    /// of several [`connections`](crate::ServerBuilder::connections) does not start with such a queue.
     #[must_use]
     pub fn exclusive(mut self) -> Self {
         self.options.exclusive = true;

@@ -28,8 +28,10 @@
 //!   have a depth limit, and a payload must be used up to its last octet.
 //! - **Encoding cannot fail.** The limits of the wire are in the types ([`ShortStr`],
 //!   [`FieldTable`]), so a value that exists can be sent.
-//! - **Nothing is copied that need not be.** Strings, tables and bodies share the memory of the
-//!   buffer that they were read from. Copy what you keep for long, or the buffer stays with it.
+//! - **Nothing is copied that need not be.** Long strings, tables and bodies share the memory of the
+//!   buffer that they were read from. Copy what you keep for long, or the buffer stays with it. Where
+//!   a buffer is to be used again, [`FrameRef`], [`Method::decode_copied`] and
+//!   [`BasicProperties::fill_in`] read from it and leave it alone.
 //!
 //! # Features
 //! - `std` (default): passes `std` on to the dependencies. Without it the crate needs `alloc` only.

@@ -20,7 +20,7 @@ pub use self::deliver::DeliverRef;
 impl Method {
     /// Decodes the payload of a method frame: all of it, and nothing more.
     ///
-    /// Strings and tables share the payload's memory.
+    /// Tables share the payload's memory, and so do strings that do not fit into their value.
     ///
     /// # Errors
     /// [`DecodeError`] names the method, the offset and the fault.

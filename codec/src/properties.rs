@@ -52,7 +52,7 @@ pub struct ContentHeader {
 impl ContentHeader {
     /// Decodes the payload of a header frame: all of it, and nothing more.
     ///
-    /// Strings and tables share the payload's memory.
+    /// Tables share the payload's memory, and so do strings that do not fit into their value.
     ///
     /// # Errors
     /// [`DecodeError`] names the offset and the fault.

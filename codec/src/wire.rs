@@ -3,7 +3,7 @@
 //! [`Reader`] walks over the payload of one whole frame, so a field that does not fit is an error
 //! and never a reason to wait. What every message has is taken by hand, in a few instructions; what
 //! has a length of its own, by nom's `complete` parsers. What the reader adds is the place of a
-//! failure, the packing of bits, and strings that share the frame's memory.
+//! failure, the packing of bits, and strings that share the frame's memory or are copied out of it.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use nom::Parser;

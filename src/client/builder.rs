@@ -93,8 +93,9 @@ impl ClientBuilder {
     }
 
     /// The most calls that are sent on a connection and not ended: 1024 unless set, and 1 at least. With
-    /// several [`connections`](Self::connections), that is for each of them. Further calls wait inside their own timeout, in the order they came, or fail if
-    /// [`fail_when_busy`](Self::fail_when_busy) says so.
+    /// several [`connections`](Self::connections), that is for each of them. Further calls wait inside
+    /// their own timeout, in the order they came, or fail if [`fail_when_busy`](Self::fail_when_busy)
+    /// says so.
     pub fn max_in_flight(mut self, calls: usize) -> Self {
         self.max_in_flight = calls;
         self

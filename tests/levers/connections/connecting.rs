@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use leveret::broker::Broker;
-use leveret::{Client, ConnectError, Request, Server};
+use leveret::{Client, ConnectError, Queue, Request, Server};
 
 use super::{client_of, echoes, server_of, until_open};
 use crate::patiently;
@@ -87,4 +87,17 @@ async fn a_stream_is_one_connection() {
     let error = builder.start_over(broker.connect()).await.unwrap_err();
     assert_eq!(error.to_string(), text);
     client_of(&broker, 1).connect_over(broker.connect()).await.unwrap().close().await;
+}
+
+#[tokio::test]
+async fn an_exclusive_queue_is_that_of_a_single_connection() {
+    let broker = Broker::start().await.unwrap();
+    let of = |connections| {
+        let echo = |request: Request| async move { Ok(request.into_body()) };
+        server_of(&broker, connections).handle(Queue::new("mine").exclusive(), echo).start()
+    };
+    let error = patiently(of(2)).await.err().unwrap();
+    assert!(error.to_string().contains("RESOURCE_LOCKED"), "{error}");
+    until_open(&broker, 0).await;
+    patiently(of(1)).await.unwrap().shutdown().await.unwrap();
 }
