@@ -150,6 +150,7 @@ mod tests {
             to(ShortStr::EMPTY, outgoing.routing_key).encode_frame(channel, &mut in_full);
             encode_header(channel, body_size, &properties, &mut in_full);
             assert_eq!(written, in_full, "{queue} octets");
+            assert!(written.len() < 4096, "all of it is within any frame-max");
         }
     }
 

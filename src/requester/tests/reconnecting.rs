@@ -1,7 +1,7 @@
 //! The connection is lost, and the client makes another.
 
 use super::*;
-use crate::{ConnectionState, Reconnect, Reconnecting};
+use crate::{ConnectionState, Properties, Reconnect, Reconnecting};
 
 impl Client {
     /// It has two addresses, and is connected to the first.
@@ -296,6 +296,44 @@ fn what_may_run_twice_is_sent_again_with_the_same_ids() {
     client.gets(id, "reply");
     assert_eq!(client.engine.stats().retries, 1);
     client.nothing_is_left();
+}
+
+/// What the client adds to a request, it adds to a copy: on another channel, and with less time left,
+/// all of that is chosen again but the ids.
+#[test]
+fn what_is_sent_again_expires_with_its_call_and_is_the_same_otherwise() {
+    let users = BasicProperties { priority: Some(3), ..BasicProperties::default() };
+    let own_id = BasicProperties { message_id: Some(short("mine")), ..users.clone() };
+    for properties in
+        [BasicProperties::default().into(), Properties::EMPTY, users.into(), own_id.into()]
+    {
+        let mut client = default();
+        let id = client.request(Outgoing { properties, ..again(Retry::Unknown) }, seconds(120));
+        let first = client.published(SHARED);
+        client.advance(seconds(20));
+        client.closes_channel(SHARED, ReplyCode::INTERNAL_ERROR, "INTERNAL_ERROR");
+        client.subscribe(SHARED, "shared");
+        let second = client.published(SHARED);
+        client.advance(seconds(5));
+        client.broker_closes_the_socket();
+        client.comes_back();
+        let third = client.published(SHARED);
+        for (published, expiration) in [(&first, "120000"), (&second, "100000")] {
+            assert_eq!(published.properties.expiration, Some(short(expiration)));
+        }
+        let waits: u64 =
+            third.properties.expiration.as_ref().unwrap().as_str().unwrap().parse().unwrap();
+        assert!(waits <= 95_000, "{waits}");
+        for again in [&second, &third] {
+            let expiration = first.properties.expiration.clone();
+            let properties = BasicProperties { expiration, ..again.properties.clone() };
+            assert_eq!(properties, first.properties);
+            assert_eq!((&again.method, &again.body), (&first.method, &first.body));
+        }
+        client.reply(&third, "reply");
+        client.gets(id, "reply");
+        client.nothing_is_left();
+    }
 }
 
 #[test]
