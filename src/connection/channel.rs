@@ -326,3 +326,27 @@ impl Channels {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_made_by_what_has_come_and_no_more_than_is_announced() {
+        for (announced, piece) in [(1_000_000, 1), (1_000_000, 4088), (100_000, 65_536)] {
+            let origin = Origin::Other(Box::new(leveret_codec::basic::Return::default().into()));
+            let properties = Properties::EMPTY;
+            let content = Content { origin, properties, body: Ok(Bytes::new()) };
+            let mut partial = Partial { content, missing: announced, body: Vec::new() };
+            while partial.missing > 0 {
+                let length = partial.missing.min(piece);
+                partial.missing -= length;
+                partial.add(&[b'x'; 65_536][..usize::try_from(length).unwrap()]);
+                let Partial { body, .. } = &partial;
+                assert!(body.capacity() <= 2 * body.len(), "{}", body.capacity());
+            }
+            let announced = usize::try_from(announced).unwrap();
+            assert_eq!((partial.body.len(), partial.body.capacity()), (announced, announced));
+        }
+    }
+}
