@@ -242,8 +242,11 @@ impl Partial {
         if self.body.capacity().saturating_sub(self.body.len()) < payload.len() {
             let come = self.body.len().saturating_add(payload.len());
             let missing = usize::try_from(self.missing).unwrap_or(usize::MAX);
-            let room = come.saturating_mul(ROOM_FACTOR).min(missing.saturating_add(payload.len()));
-            self.body.reserve(room);
+            let whole = come.saturating_add(missing);
+            let room = come.saturating_mul(ROOM_FACTOR).min(whole);
+            // Exactly that, where `reserve` might make more.
+            let before = core::mem::replace(&mut self.body, BytesMut::with_capacity(room));
+            self.body.extend_from_slice(&before);
         }
         self.body.extend_from_slice(payload);
     }
@@ -337,13 +340,13 @@ mod tests {
             let origin = Origin::Other(Box::new(leveret_codec::basic::Return::default().into()));
             let properties = Properties::EMPTY;
             let content = Content { origin, properties, body: Ok(Bytes::new()) };
-            let mut partial = Partial { content, missing: announced, body: Vec::new() };
+            let mut partial = Partial { content, missing: announced, body: BytesMut::new() };
             while partial.missing > 0 {
                 let length = partial.missing.min(piece);
                 partial.missing -= length;
                 partial.add(&[b'x'; 65_536][..usize::try_from(length).unwrap()]);
                 let Partial { body, .. } = &partial;
-                assert!(body.capacity() <= 2 * body.len(), "{}", body.capacity());
+                assert!(body.capacity() <= ROOM_FACTOR * body.len(), "{}", body.capacity());
             }
             let announced = usize::try_from(announced).unwrap();
             assert_eq!((partial.body.len(), partial.body.capacity()), (announced, announced));

@@ -130,7 +130,10 @@ impl Requester {
         call.retries.keep(outgoing);
         let expiration = expiration(call.deadline.since(now));
         let body_size = u64::try_from(outgoing.body.len()).unwrap_or(u64::MAX);
-        let published = match self.templates.get(channel, outgoing) {
+        // Channels beside the shared one come and go.
+        let is_shared = matches!(self.subscription, Subscription::Ready { channel: shared, .. } if shared == channel);
+        let template = if is_shared { self.templates.get(channel, outgoing) } else { None };
+        let published = match template {
             Some(template) => self.connection.publish_with(channel, &outgoing.body, |out| {
                 template.write(&correlation_id, expiration, body_size, out);
             }),
