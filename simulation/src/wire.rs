@@ -61,9 +61,11 @@ impl Wire {
                 Frame::Method { channel, method } => match method {
                     Method::BasicPublish(_) => publishing = Some(*channel),
                     Method::ChannelCloseOk(_) => _ = self.closed.remove(&(line, *channel)),
-                    Method::BasicAck(basic::Ack { delivery_tag, multiple: false }) => {
-                        heard.violation =
-                            heard.violation.or(self.acknowledge(line, *channel, *delivery_tag));
+                    Method::BasicAck(basic::Ack { delivery_tag, multiple }) => {
+                        for delivery_tag in self.named(line, *channel, *delivery_tag, *multiple) {
+                            heard.violation =
+                                heard.violation.or(self.acknowledge(line, *channel, delivery_tag));
+                        }
                     }
                     Method::BasicReject(basic::Reject { delivery_tag, .. }) => {
                         heard.violation =
@@ -138,6 +140,17 @@ impl Wire {
             heard.frames = told(frames, Direction::ToClient);
         }
         heard
+    }
+
+    /// The deliveries that an acknowledgement names, the last of which has to be there.
+    fn named(&self, line: LineId, channel: u16, delivery_tag: u64, multiple: bool) -> Vec<u64> {
+        let mut named = Vec::new();
+        if multiple {
+            let before = (line, channel, 0)..(line, channel, delivery_tag);
+            named.extend(self.deliveries.range(before).map(|((.., delivery_tag), _)| *delivery_tag));
+        }
+        named.push(delivery_tag);
+        named
     }
 
     /// Who dies before the acknowledgement has its request go to another server; so the reply has to

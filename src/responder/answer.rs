@@ -87,6 +87,7 @@ impl Responder {
         };
         if redelivered {
             self.acknowledge(&mut settlement);
+            self.send_acknowledgements();
         }
         let (reply, is_fault) = match answer {
             Answer::Reply(reply) => (reply, false),
@@ -119,22 +120,25 @@ impl Responder {
     /// it back.
     fn acknowledge(&mut self, settlement: &mut Settlement) {
         let Settlement { queue, generation, delivery_tag, has_panicked, .. } = *settlement;
-        let Some(queue) = self.queues.get(queue) else { return };
+        let Some(queue) = self.queues.get_mut(queue) else { return };
         if queue.generation != generation || core::mem::replace(&mut settlement.is_settled, true) {
             return;
         }
-        // After the end of the connection there is nothing to acknowledge.
-        let _ = if has_panicked {
-            self.connection.send(queue.channel, basic::Reject { delivery_tag, requeue: false })
+        if has_panicked {
+            queue.acknowledgements.end(delivery_tag);
+            // After the end of the connection there is nothing to reject.
+            let reject = basic::Reject { delivery_tag, requeue: false };
+            let _ = self.connection.send(queue.channel, reject);
         } else {
-            self.connection.send(queue.channel, basic::Ack { delivery_tag, multiple: false })
-        };
+            queue.acknowledgements.settle(delivery_tag);
+        }
     }
 
     fn give_back(&mut self, settlement: &Settlement) {
         let Settlement { queue, generation, delivery_tag, is_settled, .. } = *settlement;
-        let Some(queue) = self.queues.get(queue) else { return };
+        let Some(queue) = self.queues.get_mut(queue) else { return };
         if queue.generation == generation && !is_settled {
+            queue.acknowledgements.end(delivery_tag);
             // After the end of the connection it has gone back by itself.
             let reject = basic::Reject { delivery_tag, requeue: true };
             let _ = self.connection.send(queue.channel, reject);

@@ -71,6 +71,7 @@ impl Engine for Responder {
     }
 
     fn end(&mut self, now: Instant, result: Result<(), SessionError>) {
+        self.send_acknowledgements();
         self.ended.get_or_insert(result);
         self.link.end();
         // They cannot be acknowledged any more, and are delivered to another server.
@@ -99,7 +100,14 @@ impl Engine for Responder {
         self.observers.change(&mut self.wake);
     }
 
+    fn handle_input(&mut self, now: Instant, input: &mut BytesMut) {
+        self.send_acknowledgements();
+        self.connection.handle_input(now, input);
+        self.process(now);
+    }
+
     fn handle_timeout(&mut self, now: Instant) {
+        self.send_acknowledgements();
         self.handle_connection_timeout(now);
         self.give_up_silent(now);
         self.resume(now);
@@ -109,6 +117,7 @@ impl Engine for Responder {
     }
 
     fn poll_transmit(&mut self, now: Instant, out: &mut BytesMut) {
+        self.send_acknowledgements();
         self.queues.iter_mut().for_each(Queue::transmitted);
         self.connection.poll_transmit(now, out);
     }
@@ -340,7 +349,7 @@ impl Responder {
             self.stats.unreadable = self.stats.unreadable.saturating_add(1);
             return queue.reject(delivery_tag, &mut self.connection);
         };
-        queue.deliver()?;
+        queue.deliver(delivery_tag)?;
         self.stats.requests = self.stats.requests.saturating_add(1);
         self.stats.redelivered = self.stats.redelivered.saturating_add(redelivered.into());
         // 0 is no time to wait here: it asks for a consumer that is idle, and here is one.

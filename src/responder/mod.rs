@@ -15,12 +15,13 @@
 //!
 //! A request is handed out once, with the [`Pending`] that leads its answer back, and no more at a
 //! time than the prefetch says. The reply is written before the request is acknowledged, so a
-//! request whose server dies goes to another.
+//! request whose server dies goes to another. What is answered in one turn is acknowledged together.
 //!
 //! It outlives its connection: on the next one, every queue begins anew. A handler that was at work
 //! goes on, and its reply is held until there is a channel for it. It is not acknowledged, because the
 //! broker has taken the request back and delivers it again.
 
+mod acknowledgements;
 mod answer;
 mod events;
 mod held;
@@ -121,6 +122,7 @@ impl Responder {
         if self.ended.is_some() {
             return;
         }
+        self.send_acknowledgements();
         self.draining = true;
         for queue in &mut self.queues {
             if self.link.is_connected() {
@@ -136,6 +138,7 @@ impl Responder {
 
     /// Ends at once, in good order for the connection. Unanswered requests go back to their queues.
     pub fn close(&mut self, now: Instant) {
+        self.send_acknowledgements();
         self.draining = true;
         // Nobody could answer them any more.
         self.arrived.clear();
@@ -184,7 +187,15 @@ impl Responder {
             if !self.link.is_connected() {
                 self.end(now, Ok(()));
             }
+            self.send_acknowledgements();
             self.connection.close(now);
+        }
+    }
+
+    /// Acknowledges what was answered: behind the replies, and before anything else that happens.
+    fn send_acknowledgements(&mut self) {
+        for queue in &mut self.queues {
+            queue.acknowledgements.send(queue.channel, &mut self.connection);
         }
     }
 }

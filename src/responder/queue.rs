@@ -6,6 +6,7 @@ use core::time::Duration;
 use leveret_codec::{FieldTable, ReplyCode, ShortStr, basic, queue as method};
 
 use super::Pending;
+use super::acknowledgements::Acknowledgements;
 use crate::connection::{Connection, Misuse, Violation};
 use crate::{Instant, SessionError};
 
@@ -70,6 +71,8 @@ pub(super) struct Queue {
     pub(super) channel: u16,
     /// Which of the channels that the queue has had: delivery tags of an earlier one mean nothing.
     pub(super) generation: u32,
+    /// Of the deliveries on its channel.
+    pub(super) acknowledgements: Acknowledgements,
     pub(super) consumer_tag: ShortStr,
     /// Which of the consumers that the queue has had: the prefetch is each one's own.
     pub(super) consumer: u32,
@@ -130,6 +133,7 @@ impl Queue {
             state: State::Opening,
             channel: 0,
             generation: 0,
+            acknowledgements: Acknowledgements::default(),
             consumer_tag: ShortStr::EMPTY,
             consumer: 0,
             unacknowledged: 0,
@@ -218,6 +222,7 @@ impl Queue {
     /// Delivery tags of before mean nothing any more.
     fn lose_deliveries(&mut self) {
         self.generation = self.generation.wrapping_add(1);
+        self.acknowledgements.forget();
     }
 
     /// The broker has ended the consumer, because the queue is gone or because it has waited for too
@@ -288,8 +293,9 @@ impl Queue {
 
     /// Counts a delivery. What is beyond the prefetch waits here, and a broker that goes on to
     /// twice the prefetch does not know what it agreed to.
-    pub(super) fn deliver(&mut self) -> Result<(), Violation> {
+    pub(super) fn deliver(&mut self, delivery_tag: u64) -> Result<(), Violation> {
         self.within_prefetch()?;
+        self.acknowledgements.open(delivery_tag);
         self.unacknowledged = self.unacknowledged.saturating_add(1);
         self.arrived = self.arrived.saturating_add(1);
         Ok(())
@@ -340,6 +346,7 @@ impl Queue {
             self.unacknowledged = self.unacknowledged.saturating_sub(1);
         }
         if generation == self.generation {
+            self.acknowledgements.end(delivery_tag);
             // Where the connection has ended, that is told by itself.
             let _ = connection.send(self.channel, basic::Reject { delivery_tag, requeue: false });
         }

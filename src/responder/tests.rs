@@ -2,6 +2,7 @@
 
 #![allow(clippy::arithmetic_side_effects, reason = "an overflow fails the test")]
 
+mod acknowledging;
 mod answering;
 mod apart;
 mod cancelled;

@@ -59,6 +59,26 @@ pub(super) fn default() -> Server {
 }
 
 #[test]
+fn what_was_answered_last_on_a_lost_connection_is_not_acknowledged_on_the_next() {
+    let mut server = default();
+    let pending = [1, 2].map(|delivery_tag| server.asked(1, delivery_tag));
+    for pending in pending {
+        server.answer(pending, reply("reply"));
+    }
+    server.broker_closes_the_socket();
+    server.connects_anew(1);
+    server.serves_again();
+    server.engine_is_silent();
+    // Nor is a new delivery, before it is answered.
+    let [one, two] = [1, 2].map(|delivery_tag| server.asked(1, delivery_tag));
+    server.answer(two, reply("reply"));
+    server.engine_replies(1, 2);
+    server.answer(one, reply("reply"));
+    server.engine_replies(1, 1);
+    server.engine_is_silent();
+}
+
+#[test]
 fn queues_are_declared_limited_and_consumed_anew() {
     let mut server = default();
     server.broker_closes_the_socket();
