@@ -58,9 +58,13 @@ pub(crate) fn has_no_number(value: &FieldValue) -> bool {
 /// A whole number of milliseconds that RabbitMQ takes: ten years and no more.
 pub(crate) fn time_to_live(text: &ShortStr) -> Option<Duration> {
     const TEN_YEARS: u64 = 315_360_000_000;
-    let digits = text.as_bytes().iter().all(u8::is_ascii_digit);
-    let milliseconds = text.to_string().parse().ok().filter(|time| digits && *time <= TEN_YEARS)?;
-    Some(Duration::from_millis(milliseconds))
+    let mut digits = text.as_bytes().iter();
+    let milliseconds = digits.try_fold(0_u64, |time, octet| {
+        let digit = char::from(*octet).to_digit(10)?;
+        time.checked_mul(10)?.checked_add(digit.into())
+    });
+    let time = milliseconds.filter(|time| *time <= TEN_YEARS && !text.is_empty())?;
+    Some(Duration::from_millis(time))
 }
 
 /// Whether this says if a message is to be written to disk.

@@ -5,6 +5,7 @@ use alloc::string::String;
 
 use leveret_codec::{BasicProperties, ShortStr, basic};
 
+use super::plain;
 use crate::connection::{Connection, Misuse};
 use crate::message::{REPLY_TO, check, is_delivery_mode, time_to_live};
 use crate::{Fault, Reply};
@@ -46,6 +47,13 @@ impl Letter {
     /// even if it was delivered, and in no version does that tell whether the caller is there.
     pub(crate) fn publish(self, connection: &mut Connection, channel: u16) -> Sent {
         let Self { reply_to, correlation_id, reply, is_fault } = self;
+        if reply.properties.is_unset() {
+            let body_size = u64::try_from(reply.body.len()).unwrap_or(u64::MAX);
+            let published = connection.publish_with(channel, &reply.body, |out| {
+                plain::write(channel, &reply_to, correlation_id.as_ref(), body_size, out);
+            });
+            return if published.is_ok() { Sent::Reply } else { Sent::Failed };
+        }
         let publish = basic::Publish { routing_key: reply_to, ..basic::Publish::default() };
         let properties =
             reply_properties(reply.properties.into(), &publish.routing_key, correlation_id.clone());

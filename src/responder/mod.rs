@@ -26,6 +26,7 @@ mod answer;
 mod events;
 mod held;
 mod letter;
+mod plain;
 mod queue;
 mod stats;
 

@@ -151,7 +151,7 @@ impl ServerBuilder {
                 true => Some(Replies::connect(options.of_connection(number)).await?),
                 false => None,
             };
-            Ok::<_, ConnectError>(Beside { replies, running: Running::default() })
+            Ok::<_, ConnectError>(Beside { replies, running: Running::new() })
         });
         let beside = try_join_all(beside).await?;
         let connections = beside.iter().cloned().enumerate();
@@ -186,7 +186,7 @@ impl ServerBuilder {
         if connections > 1 {
             return Err(ConnectError::OneStream { connections });
         }
-        let beside = Beside { replies: None, running: Running::default() };
+        let beside = Beside { replies: None, running: Running::new() };
         let work = work(handlers, None, beside.running.clone());
         let shared = options.connect_over(stream, engine, work, ready).await?;
         let pool = Pool::of_one(shared, Responder::shutdown);

@@ -1,53 +1,38 @@
-//! The handlers at work: each request's, in a task of its own.
+//! The handlers at work.
+//!
+//! ```text
+//!            requests of a turn               at its end at once
+//!   driver ──────────────────────▶ runner ──────────────────────────▶ engine
+//!                                    │ waits for something                ▲
+//!                                    └──────────▶ task of its own ────────┘
+//! ```
+//!
+//! Most handlers end without having waited for anything, and a task for each would cost more than they
+//! do. So one task, a runner, begins the requests of a turn, one after the other, and what does not end
+//! at once goes on in a task of its own. Where a runtime has several threads there are as many runners,
+//! which take from the same queue: a handler that blocks its thread keeps no other request waiting that
+//! a task of its own would not have.
+
+mod runners;
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
-
-use tokio::task::JoinSet;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use crate::driver::Shared;
 use crate::replies::Replies;
-use crate::responder::{Answer, Arrived, Responder, Sent};
+use crate::responder::{Answer, Arrived, Pending, Responder, Sent};
 use crate::trace::Operation;
 use crate::{Fault, Reply, Request};
 
+pub(super) use self::runners::Running;
+
 pub(super) type Handler = Arc<dyn Fn(Request) -> HandlerFuture + Send + Sync>;
-pub(super) type HandlerFuture = Pin<Box<dyn Future<Output = Result<Reply, Fault>> + Send>>;
+pub(super) type HandlerFuture = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
-/// The handlers at work.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Running(Arc<Handlers>);
-
-#[derive(Debug, Default)]
-struct Handlers(Mutex<JoinSet<()>>);
-
-impl Running {
-    fn spawn(&self, handler: impl Future<Output = ()> + Send + 'static) {
-        let mut tasks = self.0.tasks();
-        while tasks.try_join_next().is_some() {}
-        tasks.spawn(handler);
-    }
-
-    pub(super) fn abort_all(&self) {
-        self.0.tasks().abort_all();
-    }
-}
-
-impl Handlers {
-    fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A handler that nobody waits for runs on to its end: it has begun to change the world.
-impl Drop for Handlers {
-    fn drop(&mut self) {
-        self.tasks().detach_all();
-    }
-}
+type Outcome = Result<Reply, Fault>;
 
 /// Runs the handler of each request.
 pub(super) fn work(
@@ -55,33 +40,74 @@ pub(super) fn work(
     replies: Option<Replies>,
     running: Running,
 ) -> impl FnMut(&Arc<Shared<Responder>>, Arrived) + Clone {
-    move |shared, arrived| {
-        if let Some(handler) = handlers.get(arrived.queue) {
-            let (handler, shared) = (Arc::clone(handler), Arc::clone(shared));
-            running.spawn(serve(handler, shared, replies.clone(), arrived));
+    let handlers: Arc<[Handler]> = handlers.into();
+    move |shared, arrived| match &replies {
+        None => running.run(&handlers, shared, arrived),
+        Some(replies) => {
+            if let Some(handler) = handlers.get(arrived.queue) {
+                let (handler, shared) = (Arc::clone(handler), Arc::clone(shared));
+                running.spawn(serve(handler, shared, replies.clone(), arrived));
+            }
         }
     }
 }
 
-/// Runs the handler for one request and hands its answer to the engine.
+/// What has come of the beginning of a handler.
+enum Begun<F> {
+    Ended(Pending, Answer),
+    Waits(AtWork<F>),
+}
+
+/// A handler that waits for something.
+struct AtWork<F> {
+    operation: Operation,
+    future: F,
+    pending: Pending,
+}
+
+/// Runs the handler as far as it goes at once.
+fn begin(
+    handler: &Handler,
+    request: Request,
+    pending: Pending,
+) -> Begun<impl Future<Output = Outcome> + Send + Unpin + use<>> {
+    let operation = Operation::handler(&request);
+    let begun = catching(|| {
+        let mut future = operation.run(operation.enter(|| handler(request)));
+        // If it waits, it is polled again at once, by the task that it is woken with.
+        match Pin::new(&mut future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(outcome) => Ok(outcome),
+            Poll::Pending => Err(future),
+        }
+    });
+    match begun {
+        Ok(Err(future)) => Begun::Waits(AtWork { operation, future, pending }),
+        Ok(Ok(outcome)) => Begun::Ended(pending, answer(&operation, Ok(outcome))),
+        Err(message) => Begun::Ended(pending, answer(&operation, Err(message))),
+    }
+}
+
+/// Runs the handler to its end, and hands its answer to the engine.
+async fn finish(
+    at_work: AtWork<impl Future<Output = Outcome>>,
+    shared: Arc<Shared<Responder>>,
+) {
+    let AtWork { operation, future, pending } = at_work;
+    let answer = answer(&operation, unwinding(future).await);
+    shared.command(|responder, now| responder.answer(now, pending, answer));
+}
+
+/// Runs the handler for one request, and sends its reply where it goes on another connection.
 async fn serve(
     handler: Handler,
     shared: Arc<Shared<Responder>>,
-    replies: Option<Replies>,
+    replies: Replies,
     arrived: Arrived,
 ) {
     let Arrived { request, pending, deadline, .. } = arrived;
     let operation = Operation::handler(&request);
     let handler = operation.run(async move { handler(request).await });
-    let answer = match unwinding(handler).await {
-        Ok(Ok(reply)) => Answer::Reply(reply),
-        Ok(Err(fault)) => Answer::Fault(fault),
-        Err(message) => Answer::Panic(message),
-    };
-    operation.answered(&answer);
-    let Some(replies) = replies else {
-        return shared.command(|responder, now| responder.answer(now, pending, answer));
-    };
+    let answer = answer(&operation, unwinding(handler).await);
     let (letter, settlement, left) = shared.command(|responder, now| {
         let (letter, settlement) = responder.write(pending, answer);
         (letter, settlement, deadline.map(|deadline| deadline.since(now)))
@@ -93,18 +119,32 @@ async fn serve(
     shared.command(|responder, now| responder.settle(now, settlement, sent));
 }
 
+/// What the handler came to, or the message of its panic.
+fn answer(operation: &Operation, outcome: Result<Outcome, String>) -> Answer {
+    let answer = match outcome {
+        Ok(Ok(reply)) => Answer::Reply(reply),
+        Ok(Err(fault)) => Answer::Fault(fault),
+        Err(message) => Answer::Panic(message),
+    };
+    operation.answered(&answer);
+    answer
+}
+
 /// The future's output, or the message of its panic.
 async fn unwinding<T>(future: impl Future<Output = T>) -> Result<T, String> {
     let mut future = pin!(future);
-    let caught = poll_fn(|context| {
-        // The future is not polled again after a panic, so nobody sees it in a broken state.
-        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-            Err(panic) => Poll::Ready(Err(panic)),
-        }
-    });
-    caught.await.map_err(|panic| {
+    // The future is not polled again after a panic, so nobody sees it in a broken state.
+    poll_fn(|context| match catching(|| future.as_mut().poll(context)) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+        Err(message) => Poll::Ready(Err(message)),
+    })
+    .await
+}
+
+/// What it gives, or the message of its panic.
+fn catching<T>(act: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(act)).map_err(|panic| {
         let text = panic.downcast_ref::<&str>().copied();
         let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
         text.unwrap_or("the handler panicked").to_owned()

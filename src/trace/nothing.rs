@@ -26,6 +26,10 @@ impl Operation {
         future
     }
 
+    pub(crate) fn enter<T>(&self, act: impl FnOnce() -> T) -> T {
+        act()
+    }
+
     pub(crate) fn called(&self, _result: &Result<Reply, CallError>) {}
 
     pub(crate) fn answered(&self, _answer: &Answer) {}

@@ -97,6 +97,10 @@ impl Operation {
         future.instrument(self.0.clone())
     }
 
+    pub(crate) fn enter<T>(&self, act: impl FnOnce() -> T) -> T {
+        self.0.in_scope(act)
+    }
+
     pub(crate) fn called(&self, result: &Result<Reply, CallError>) {
         if let Err(error) = result {
             self.failed(variant(error), error);
