@@ -147,7 +147,8 @@ impl Wire {
         let mut named = Vec::new();
         if multiple {
             let before = (line, channel, 0)..(line, channel, delivery_tag);
-            named.extend(self.deliveries.range(before).map(|((.., delivery_tag), _)| *delivery_tag));
+            named
+                .extend(self.deliveries.range(before).map(|((.., delivery_tag), _)| *delivery_tag));
         }
         named.push(delivery_tag);
         named

@@ -79,9 +79,8 @@ impl Acknowledgements {
         let first_open = self.deliveries.front().map_or(u64::MAX, |first| first.tag);
         let before = |tag: &u64| *tag < first_open;
         let together = self.settled.iter().copied().filter(before);
-        let (count, last) = together.fold((0_u32, 0), |(count, last), tag| {
-            (count.saturating_add(1), tag.max(last))
-        });
+        let (count, last) = together
+            .fold((0_u32, 0), |(count, last), tag| (count.saturating_add(1), tag.max(last)));
         let mut acknowledge = |delivery_tag, multiple| {
             // After the end of the connection there is nothing to acknowledge.
             let _ = connection.send(channel, basic::Ack { delivery_tag, multiple });

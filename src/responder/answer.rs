@@ -3,9 +3,10 @@
 use alloc::format;
 use alloc::string::String;
 
-use leveret_codec::{ShortStr, basic};
+use leveret_codec::basic;
 
 use super::Responder;
+use super::destination::Destination;
 use super::letter::{Letter, Sent};
 use super::queue::{Queue, State};
 use crate::engine::Engine;
@@ -23,9 +24,8 @@ pub struct Pending {
     pub(super) consumer: u32,
     pub(super) delivery_tag: u64,
     pub(super) redelivered: bool,
-    /// Opaque: brokers differ in its form, and it may be the name of an ordinary queue.
-    pub(super) reply_to: Option<ShortStr>,
-    pub(super) correlation_id: Option<ShortStr>,
+    /// Where the reply goes, if anybody waits for one.
+    pub(super) destination: Option<Destination>,
 }
 
 /// What a handler came to.
@@ -74,8 +74,8 @@ impl Responder {
     /// The first half of [`answer`](Self::answer), where replies go on another connection: the reply
     /// to be sent there, if anybody waits for one, and what is to be [settled](Self::settle) then.
     pub fn write(&mut self, pending: Pending, answer: Answer) -> (Option<Letter>, Settlement) {
-        let Pending { queue, generation, consumer, delivery_tag, redelivered, .. } = pending;
-        let Pending { reply_to, correlation_id, .. } = pending;
+        let Pending { queue, generation, consumer, delivery_tag, redelivered, destination } =
+            pending;
         let has_panicked = matches!(answer, Answer::Panic(_));
         let mut settlement = Settlement {
             queue,
@@ -95,7 +95,7 @@ impl Responder {
             Answer::Panic(message) => (Fault::new(Fault::PANIC, message).into_reply(), true),
         };
         let (reply, is_fault) = self.within_limits(reply, is_fault);
-        let letter = reply_to.map(|reply_to| Letter { reply_to, correlation_id, reply, is_fault });
+        let letter = destination.map(|destination| Letter { destination, reply, is_fault });
         (letter, settlement)
     }
 

@@ -6,6 +6,7 @@ use core::task::Waker;
 use bytes::BytesMut;
 use leveret_codec::{Method, ReplyCode, basic, channel as channel_method};
 
+use super::destination::Destination;
 use super::queue::State;
 use super::{Arrived, Pending, Queue, Responder};
 use crate::connection::{Connection, Content, Event, Misuse, Origin, Violation};
@@ -142,18 +143,19 @@ impl Engine for Responder {
             let has_room =
                 |arrived: &Arrived| self.queues.get(arrived.queue).is_some_and(Queue::has_room);
             let next = self.arrived.iter().position(has_room)?;
-            let mut arrived = self.arrived.remove(next)?;
+            let arrived = self.arrived.get_mut(next)?;
             let queue = self.queues.get_mut(arrived.queue)?;
             queue.arrived = queue.arrived.saturating_sub(1);
             if arrived.deadline.is_some_and(|deadline| deadline <= now) {
                 self.stats.expired = self.stats.expired.saturating_add(1);
                 queue.skip(&arrived.pending, &mut self.connection);
+                self.arrived.remove(next);
                 self.close_when_drained(now);
                 continue;
             }
             queue.running = queue.running.saturating_add(1);
             arrived.request.time_left = arrived.deadline.map(|deadline| deadline.since(now));
-            return Some(arrived);
+            return if next == 0 { self.arrived.pop_front() } else { self.arrived.remove(next) };
         }
     }
 
@@ -355,6 +357,8 @@ impl Responder {
         // 0 is no time to wait here: it asks for a consumer that is idle, and here is one.
         let time_to_live = properties.expiration.as_ref().and_then(time_to_live);
         let time_left = time_to_live.filter(|time| !time.is_zero());
+        let address = properties.reply_to.as_ref().filter(|address| !address.is_empty());
+        let correlation_id = properties.correlation_id.as_ref();
         self.arrived.push_back(Arrived {
             queue: index,
             deadline: time_left.map(|time| now.after(time)),
@@ -364,8 +368,7 @@ impl Responder {
                 consumer: queue.consumer,
                 delivery_tag,
                 redelivered,
-                reply_to: properties.reply_to.clone().filter(|address| !address.is_empty()),
-                correlation_id: properties.correlation_id.clone(),
+                destination: address.map(|address| Destination::new(address, correlation_id)),
             },
             request: Request {
                 body,

@@ -5,6 +5,7 @@ use alloc::string::String;
 
 use leveret_codec::{BasicProperties, ShortStr, basic};
 
+use super::destination::Destination;
 use super::plain;
 use crate::connection::{Connection, Misuse};
 use crate::message::{REPLY_TO, check, is_delivery_mode, time_to_live};
@@ -14,8 +15,7 @@ use crate::{Fault, Reply};
 #[derive(Debug, Clone)]
 #[must_use = "a letter is to be sent"]
 pub struct Letter {
-    pub(super) reply_to: ShortStr,
-    pub(super) correlation_id: Option<ShortStr>,
+    pub(super) destination: Destination,
     pub(super) reply: Reply,
     pub(super) is_fault: bool,
 }
@@ -40,20 +40,25 @@ pub enum Sent {
 impl Letter {
     #[cfg(test)]
     pub(crate) fn new(reply_to: ShortStr, correlation_id: Option<ShortStr>, reply: Reply) -> Self {
-        Self { reply_to, correlation_id, reply, is_fault: false }
+        let destination = Destination::new(&reply_to, correlation_id.as_ref());
+        Self { destination, reply, is_fault: false }
     }
 
     /// To the default exchange, not mandatory: up to RabbitMQ 4.1 a mandatory reply comes back
     /// even if it was delivered, and in no version does that tell whether the caller is there.
     pub(crate) fn publish(self, connection: &mut Connection, channel: u16) -> Sent {
-        let Self { reply_to, correlation_id, reply, is_fault } = self;
+        let Self { destination, reply, is_fault } = self;
         if reply.properties.is_unset() {
             let body_size = u64::try_from(reply.body.len()).unwrap_or(u64::MAX);
             let published = connection.publish_with(channel, &reply.body, |out| {
-                plain::write(channel, &reply_to, correlation_id.as_ref(), body_size, out);
+                plain::write(channel, &destination, body_size, out);
             });
             return if published.is_ok() { Sent::Reply } else { Sent::Failed };
         }
+        // What a short string was made of.
+        let short = |octets| ShortStr::copied(octets).unwrap_or_default();
+        let (reply_to, correlation_id) =
+            (short(destination.address()), destination.correlation_id().map(short));
         let publish = basic::Publish { routing_key: reply_to, ..basic::Publish::default() };
         let properties =
             reply_properties(reply.properties.into(), &publish.routing_key, correlation_id.clone());

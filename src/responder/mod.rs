@@ -23,6 +23,7 @@
 
 mod acknowledgements;
 mod answer;
+mod destination;
 mod events;
 mod held;
 mod letter;

@@ -88,10 +88,7 @@ fn begin(
 }
 
 /// Runs the handler to its end, and hands its answer to the engine.
-async fn finish(
-    at_work: AtWork<impl Future<Output = Outcome>>,
-    shared: Arc<Shared<Responder>>,
-) {
+async fn finish(at_work: AtWork<impl Future<Output = Outcome>>, shared: Arc<Shared<Responder>>) {
     let AtWork { operation, future, pending } = at_work;
     let answer = answer(&operation, unwinding(future).await);
     shared.command(|responder, now| responder.answer(now, pending, answer));

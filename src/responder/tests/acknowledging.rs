@@ -157,7 +157,10 @@ fn what_was_answered_is_acknowledged_before_the_end() {
         }
         server.engine_acks_up_to(1, 2);
         let Some(Frame::Method { method, .. }) = server.next() else { panic!("the end") };
-        assert!(matches!(method, Method::BasicCancel(_) | Method::ConnectionClose(_)), "{method:?}");
+        assert!(
+            matches!(method, Method::BasicCancel(_) | Method::ConnectionClose(_)),
+            "{method:?}"
+        );
     }
 }
 

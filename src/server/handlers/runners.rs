@@ -117,11 +117,7 @@ impl Running {
     }
 
     /// The next request. Where that leaves others, somebody is there for them.
-    fn next(
-        &self,
-        handlers: &Arc<[Handler]>,
-        shared: &Arc<Shared<Responder>>,
-    ) -> Option<Arrived> {
+    fn next(&self, handlers: &Arc<[Handler]>, shared: &Arc<Shared<Responder>>) -> Option<Arrived> {
         let mut guarded = self.0.lock();
         let next = guarded.waiting.pop_front();
         if self.0.is_parallel && guarded.fresh == 0 && !guarded.waiting.is_empty() {
