@@ -33,7 +33,8 @@ pub use self::builder::ServerBuilder;
 /// # }
 /// ```
 ///
-/// A request is acknowledged after its reply is written. If the server or its connection dies
+/// A request is acknowledged after its reply is written, together with others that were answered at the
+/// same time. If the server or its connection dies
 /// before, the broker delivers the request again, to this server or another, with
 /// [`redelivered`](crate::Request::redelivered) set: handlers should be fit to run twice.
 ///

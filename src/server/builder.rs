@@ -49,8 +49,10 @@ impl ServerBuilder {
 
     /// Serves a queue: its name, or a [`Queue`] that says more.
     ///
-    /// The handler runs for up to [`prefetch`](Self::prefetch) requests at the same time, each in
-    /// a task of its own. `Ok` is the reply. `Err` reaches the caller as
+    /// The handler runs for up to [`prefetch`](Self::prefetch) requests at the same time. One that waits
+    /// for something has a task of its own; those that do not are run one after the other, on as many
+    /// threads as the runtime has. As everywhere in a runtime, what blocks a thread for long is better
+    /// done in `spawn_blocking`. `Ok` is the reply. `Err` reaches the caller as
     /// [`CallError::Fault`](crate::CallError::Fault). A panic reaches it as a fault, too, and the
     /// request is rejected, so that a dead-letter exchange can keep it.
     pub fn handle<H, F, R>(mut self, queue: impl Into<Queue>, handler: H) -> Self

@@ -17,7 +17,7 @@ struct Mutation {
     replacement: &'static str,
 }
 
-const MUTATIONS: [Mutation; 21] = [
+const MUTATIONS: [Mutation; 22] = [
     Mutation {
         what: "calls that wait are forgotten with the connection",
         file: "src/requester/events.rs",
@@ -113,6 +113,12 @@ const MUTATIONS: [Mutation; 21] = [
         file: "src/responder/answer.rs",
         text: "        if redelivered {\n",
         replacement: "        if redelivered || !has_panicked {\n",
+    },
+    Mutation {
+        what: "an acknowledgement takes others with it that are not answered",
+        file: "src/responder/acknowledgements.rs",
+        text: "|tag: &u64| *tag < first_open;",
+        replacement: "|tag: &u64| *tag <= first_open.max(u64::MAX);",
     },
     Mutation {
         what: "of the replies that were held, one is sent",
