@@ -145,15 +145,15 @@ impl<'a> FrameRef<'a> {
         max_payload: impl FnOnce(FrameKind) -> u32,
     ) -> Result<Option<Self>, DecodeError> {
         let error = |offset, problem| Err(DecodeError::new("frame", offset, problem));
-        let Some(&first) = buffer.first() else { return Ok(None) };
-        let Some(kind) = FrameKind::from_octet(first) else {
-            return error(0, Problem::UnknownFrameType { octet: first });
-        };
-        let Some((&[_, channel_0, channel_1, size_0, size_1, size_2, size_3], rest)) =
+        let Some((&[first, channel_0, channel_1, size_0, size_1, size_2, size_3], rest)) =
             buffer.split_first_chunk::<FRAME_HEADER_SIZE>()
         else {
-            return Ok(None);
+            // The first octet tells.
+            return buffer
+                .first()
+                .map_or(Ok(None), |first| FrameKind::expect(*first).map(|_| None));
         };
+        let kind = FrameKind::expect(first)?;
         let channel = u16::from_be_bytes([channel_0, channel_1]);
         let size = u32::from_be_bytes([size_0, size_1, size_2, size_3]);
         let limit = max_payload(kind);
@@ -206,13 +206,13 @@ impl RawFrame {
 
 impl FrameKind {
     #[inline]
-    fn from_octet(octet: u8) -> Option<Self> {
+    fn expect(octet: u8) -> Result<Self, DecodeError> {
         match octet {
-            1 => Some(Self::Method),
-            2 => Some(Self::Header),
-            3 => Some(Self::Body),
-            8 => Some(Self::Heartbeat),
-            _ => None,
+            1 => Ok(Self::Method),
+            2 => Ok(Self::Header),
+            3 => Ok(Self::Body),
+            8 => Ok(Self::Heartbeat),
+            _ => Err(DecodeError::new("frame", 0, Problem::UnknownFrameType { octet })),
         }
     }
 }

@@ -166,6 +166,7 @@ macro_rules! properties {
 
             /// A word of flags, then the flagged values. Like RabbitMQ, this ignores the two
             /// lowest bits, which flag nothing.
+            #[inline]
             fn read(&mut self, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
                 let flags = u16::decode(reader)?;
                 $(if flags & $mask != 0 {
