@@ -75,6 +75,7 @@ pub(crate) struct Background {
     child: Child,
     /// Open as long as it may print more.
     stdout: BufReader<ChildStdout>,
+    first_line: String,
 }
 
 impl Background {
@@ -82,8 +83,8 @@ impl Background {
         let mut child = spawn(command.stdout(Stdio::piped()))?;
         let stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
         // From here on it is ended, whatever it prints.
-        let mut program = Self { child, stdout };
-        match program.stdout.read_line(&mut String::new())? {
+        let mut program = Self { child, stdout, first_line: String::new() };
+        match program.stdout.read_line(&mut program.first_line)? {
             0 => Err(format!("{} has ended before it was ready", name_of(command)).into()),
             _ => Ok(program),
         }
@@ -91,6 +92,11 @@ impl Background {
 
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What it printed when it was ready.
+    pub(crate) fn first_line(&self) -> &str {
+        self.first_line.trim()
     }
 }
 

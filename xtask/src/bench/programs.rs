@@ -8,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::Value;
+
 use super::cargo;
 use crate::{
     Result,
@@ -24,7 +26,8 @@ pub(super) fn measure(rounds: u32, version: &str, output: &Path) -> Result {
     let memory = idle_in_turn(rounds, version)?;
     let build_ratios = builds.iter().map(|(leveret, amqprs)| leveret / amqprs);
     let more_memory = memory.iter().map(|(idle, empty)| idle - empty);
-    let extra = [
+    let sizes = sizes(version)?;
+    let mut extra = vec![
         figure("clean release build: leveret", median(builds.iter().map(|it| it.0)), "s"),
         figure("clean release build: amqprs", median(builds.iter().map(|it| it.1)), "s"),
         figure("clean release build: leveret / amqprs", median(build_ratios), ""),
@@ -33,8 +36,46 @@ pub(super) fn measure(rounds: u32, version: &str, output: &Path) -> Result {
         figure("idle client: resident memory", median(memory.iter().map(|it| it.0)), "MiB"),
         figure("empty program: resident memory", median(memory.iter().map(|it| it.1)), "MiB"),
         figure("idle client: resident memory over an empty program", median(more_memory), "MiB"),
+        figure(IN_FLIGHT, in_flight_ratio(rounds)?, ""),
     ];
+    extra.extend(sizes.iter().map(|(name, octets)| figure(name, *octets, "octets")));
     figures::write(&extra, output)
+}
+
+/// As the report calls it.
+const IN_FLIGHT: &str = "100,000 in flight: CPU a call / same at 1,000";
+
+/// What a call costs a client with 100,000 of them in flight, in proportion to 1,000.
+fn in_flight_ratio(rounds: u32) -> Result<f64> {
+    process::check("cargo build", &mut cargo("build", "leveret-bench"))?;
+    let bench = workspace().join("bench/target/release/leveret-bench");
+    let responder = Background::start(Command::new(&bench).arg("responder"))?;
+    let cpu = |in_flight: &str| -> Result<f64> {
+        let mut client = Command::new(&bench);
+        client.args(["client", "--implementation", "leveret", "--queue", "any"]);
+        client.args(["--url", responder.first_line()]);
+        client.args(["--in-flight", in_flight, "--body-size", "64", "--calls", "1000000"]);
+        let measured: Value = serde_json::from_str(&process::output(&mut client)?)?;
+        let of = |part: &str| measured[part].as_f64().ok_or("no figure");
+        Ok(of("user_microseconds_per_call")? + of("system_microseconds_per_call")?)
+    };
+    let mut ratios = Vec::new();
+    for _ in 0..rounds {
+        ratios.push(cpu("100000")? / cpu("1000")?);
+    }
+    Ok(median(ratios.into_iter()))
+}
+
+/// What one of each takes of a client's memory, in octets, as the program says it.
+fn sizes(version: &str) -> Result<Vec<(String, f64)>> {
+    build("hello-sizing")?;
+    let broker = Broker::start("bench", version)?;
+    let said = process::output(Command::new(program("hello-sizing")).arg(broker.uri()))?;
+    let line = |line: &str| -> Result<_> {
+        let (name, octets) = line.rsplit_once(' ').ok_or("a name and a number are expected")?;
+        Ok((format!("memory of {name}"), octets.parse()?))
+    };
+    said.lines().map(line).collect()
 }
 
 /// Seconds for the caller with Leveret, and for that with amqprs. The first is the other one in every

@@ -33,8 +33,8 @@ const MUTATIONS: [Mutation; 22] = [
     Mutation {
         what: "deadlines rest while there is no connection",
         file: "src/requester/events.rs",
-        text: ".chain([self.deadlines.next()])",
-        replacement: ".chain([self.deadlines.next().filter(|_| !self.is_disconnected())])",
+        text: "earlier(self.subscription_deadline, self.deadlines.next())",
+        replacement: "earlier(self.subscription_deadline, self.deadlines.next().filter(|_| !self.is_disconnected()))",
     },
     Mutation {
         what: "a request that waits behind others counts as never written",
