@@ -21,7 +21,7 @@ const TIMEOUT: Duration = Duration::from_secs(600);
 async fn main() -> Result {
     let uri = std::env::args().nth(1).ok_or("usage: URI")?;
     // It takes one request, and the others wait in the queue.
-    let queue = Queue::new(QUEUE).auto_delete(true);
+    let queue = Queue::new(QUEUE).auto_delete();
     let never = |_: Request| pending::<std::result::Result<Reply, Fault>>();
     let server = Server::builder(&*uri).prefetch(1).handle(queue, never).start().await?;
 
