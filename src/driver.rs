@@ -49,6 +49,10 @@ pub(crate) struct Driver<E: Engine, S, F> {
     input: BytesMut,
     /// Room for so many octets is made before the next read.
     room: usize,
+    /// The last read filled most of its room, so there is more. Others go first then: what they send is
+    /// on its way while the rest is read. Where there is no more, the end of the connection may be what
+    /// comes next, and then nothing should be sent any more that would be lost with it.
+    is_flooded: bool,
     output: BytesMut,
     timer: Timer,
     /// When something is due, as of the last turn.
@@ -70,8 +74,7 @@ struct Turn {
     /// Which address to connect to.
     connect: Option<usize>,
     is_finished: bool,
-    /// Others have something to do, and most often something to send for the next turn: they go first,
-    /// so that what they send goes out while the peer is at work on the rest.
+    /// Others have something to do, and most often something to send for the next turn.
     has_woken: bool,
 }
 
@@ -103,6 +106,7 @@ where
             work,
             input: BytesMut::new(),
             room: READ_SIZE,
+            is_flooded: false,
             output: BytesMut::new(),
             timer: Timer::default(),
             deadline: None,
@@ -131,7 +135,7 @@ where
             if !(arrived || written || changed || timed_out) {
                 return Poll::Pending;
             }
-            if turn.has_woken {
+            if turn.has_woken && self.is_flooded {
                 break;
             }
         }
@@ -228,8 +232,9 @@ where
             Poll::Ready(result) => result,
             Poll::Pending => return false,
         };
+        self.is_flooded = matches!(result, Ok(length) if length >= self.room / 2);
         self.room = match result {
-            Ok(length) if length >= self.room / 2 => self.room.saturating_mul(2).min(READ_LIMIT),
+            Ok(_) if self.is_flooded => self.room.saturating_mul(2).min(READ_LIMIT),
             Ok(length) if length < self.room / 16 => (self.room / 2).max(READ_SIZE),
             _ => self.room,
         };
