@@ -41,8 +41,9 @@ async fn main() -> Result {
 
 /// Makes so many calls that nobody answers.
 async fn calls(client: &Client, number: usize, own_channel: bool) -> Result<usize> {
+    // Those that were dropped before have gone.
+    until(|| client.stats().pending == 0).await;
     let mut calls = JoinSet::new();
-    let pending = client.stats().pending;
     let before = resident()?;
     for _ in 0..number {
         let client = client.clone();
@@ -52,10 +53,14 @@ async fn calls(client: &Client, number: usize, own_channel: bool) -> Result<usiz
             request.send().await
         });
     }
-    while client.stats().pending < pending + number || client.stats().waiting > 0 {
+    until(|| client.stats().pending == number && client.stats().waiting == 0).await;
+    grown(before, number)
+}
+
+async fn until(holds: impl Fn() -> bool) {
+    while !holds() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    grown(before, number)
 }
 
 fn grown(before: usize, number: usize) -> Result<usize> {
