@@ -387,7 +387,7 @@ fn read_header(
     Ok((size, unreadable.or(too_large)))
 }
 
-/// Methods that a broker may send on a channel that is open.
+/// Methods that a broker may send on a channel that is open, besides `basic.deliver`.
 fn is_for_clients(method: &Method) -> bool {
     matches!(
         method,
@@ -401,7 +401,6 @@ fn is_for_clients(method: &Method) -> bool {
             | Method::BasicCancel(_)
             | Method::BasicCancelOk(_)
             | Method::BasicReturn(_)
-            | Method::BasicDeliver(_)
             | Method::BasicGetOk(_)
             | Method::BasicGetEmpty(_)
             | Method::BasicAck(_)

@@ -13,14 +13,18 @@ use crate::connection::Misuse;
 use crate::message::REPLY_TO;
 
 impl Requester {
+    /// The channel that calls share, once its consumer is there.
+    fn shared_channel(&self) -> Option<u16> {
+        match self.subscription {
+            Subscription::Ready { channel, .. } => Some(channel),
+            _ => None,
+        }
+    }
+
     /// Whether a call may go on its way.
     pub(super) fn may_start(&self) -> bool {
-        match self.subscription {
-            Subscription::Ready { channel, .. } => {
-                self.in_flight < self.max_in_flight && self.may_publish(channel)
-            }
-            _ => false,
-        }
+        let has_room = self.in_flight < self.max_in_flight;
+        has_room && self.shared_channel().is_some_and(|channel| self.may_publish(channel))
     }
 
     /// Whether the broker takes content on the channel, and the socket what was sent before.
@@ -33,7 +37,7 @@ impl Requester {
     /// The channel for a new call's request, if nothing is in its way: neither its turn nor a channel of
     /// its own is to be waited for. This is how most calls go.
     pub(super) fn channel_at_once(&self, outgoing: &Outgoing) -> Option<u16> {
-        let Subscription::Ready { channel, .. } = self.subscription else { return None };
+        let channel = self.shared_channel()?;
         let others_wait = !self.waiting.is_empty() || !self.without_channel.is_empty();
         (!others_wait && self.may_start() && !self.goes_beside(outgoing)).then_some(channel)
     }
@@ -54,18 +58,18 @@ impl Requester {
 
     /// Sends the call's request, or first finds a channel for it.
     pub(super) fn start(&mut self, now: Instant, id: CallId) {
-        let Subscription::Ready { channel: shared, .. } = self.subscription else { return };
+        let Some(shared) = self.shared_channel() else { return };
         let Some(call) = self.calls.get_mut(id) else { return };
         if !matches!(call.phase, Phase::Waiting(_)) {
             return;
         }
         let phase = core::mem::replace(&mut call.phase, Phase::BEGUN);
-        let Some(outgoing) = phase.into_unsent() else { return };
+        let Some(mut outgoing) = phase.into_unsent() else { return };
         self.in_flight = self.in_flight.saturating_add(1);
         if self.goes_beside(&outgoing) {
             self.start_on_another(now, id, outgoing);
         } else {
-            self.write(now, id, shared, outgoing);
+            self.publish(now, id, shared, &mut outgoing);
         }
     }
 
@@ -112,26 +116,21 @@ impl Requester {
         }
         let Some(Call { phase, .. }) = self.calls.get_mut(id) else { return };
         if let Phase::Opening(_) = phase
-            && let Some(outgoing) = core::mem::replace(phase, Phase::BEGUN).into_unsent()
+            && let Some(mut outgoing) = core::mem::replace(phase, Phase::BEGUN).into_unsent()
         {
-            self.write(now, id, channel, outgoing);
+            self.publish(now, id, channel, &mut outgoing);
         }
-    }
-
-    /// Publishes a request that has waited.
-    fn write(&mut self, now: Instant, id: CallId, channel: u16, mut outgoing: Box<Outgoing>) {
-        self.publish(now, id, channel, &mut outgoing);
     }
 
     /// Publishes the request of a call that has just begun.
     fn publish(&mut self, now: Instant, id: CallId, channel: u16, outgoing: &mut Outgoing) {
+        let is_shared = self.shared_channel() == Some(channel);
         let correlation_id = self.calls.correlation_id(id);
         let Some(call) = self.calls.get_mut(id) else { return };
         call.retries.keep(outgoing);
         let expiration = expiration(call.deadline.since(now));
         let body_size = u64::try_from(outgoing.body.len()).unwrap_or(u64::MAX);
         // Channels beside the shared one come and go.
-        let is_shared = matches!(self.subscription, Subscription::Ready { channel: shared, .. } if shared == channel);
         let template = if is_shared { self.templates.get(channel, outgoing) } else { None };
         let published = match template {
             Some(template) => self.connection.publish_with(channel, &outgoing.body, |out| {
@@ -157,7 +156,7 @@ impl Requester {
     pub(super) fn start_waiting(&mut self, now: Instant) {
         if self.waiting.is_empty()
             && self.without_channel.is_empty()
-            && !self.side_channels.hold_back_any()
+            && !self.side_channels.holds_back()
         {
             return;
         }

@@ -110,7 +110,7 @@ impl SideChannels {
     }
 
     /// Whether a request is held back.
-    pub(super) fn hold_back_any(&self) -> bool {
+    pub(super) fn holds_back(&self) -> bool {
         !self.held_back.is_empty()
     }
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use leveret::{CallError, Fault, Outcome, Request};
+use leveret::{CallError, Client, Fault, Outcome, Request};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -26,27 +26,31 @@ async fn ten_thousand_calls_from_200_tasks_get_their_own_replies() {
     let (name, queue) = queue("many");
     let server = server().handle(queue, echo_after_a_while).prefetch(256).start().await.unwrap();
     let client = client().await;
-
-    let mut tasks = JoinSet::new();
-    for task in 0..TASKS {
-        let (client, name) = (client.clone(), name.clone());
-        tasks.spawn(async move {
-            for call in 0..CALLS_A_TASK {
-                let body = format!("call {call} of task {task}");
-                let reply = client.call(&name, body.clone()).await.unwrap();
-                assert_eq!(reply.text(), Ok(&*body));
-            }
-        });
-    }
-    while let Some(result) = tasks.join_next().await {
-        result.unwrap();
-    }
+    call_from_tasks(&client, &name, TASKS, CALLS_A_TASK).await;
 
     let stats = client.stats();
     assert_eq!((stats.calls, stats.replies), (TASKS * CALLS_A_TASK, TASKS * CALLS_A_TASK));
     assert_eq!((stats.pending, stats.late_replies, stats.unknown_replies), (0, 0, 0));
     assert_eq!(server.stats().requests, TASKS * CALLS_A_TASK);
     end(client, server).await;
+}
+
+/// Each of so many tasks makes so many calls, one after the other, and each gets its own reply.
+pub(crate) async fn call_from_tasks(client: &Client, name: &str, tasks: u64, calls_a_task: u64) {
+    let mut set = JoinSet::new();
+    for task in 0..tasks {
+        let (client, name) = (client.clone(), name.to_owned());
+        set.spawn(async move {
+            for call in 0..calls_a_task {
+                let body = format!("call {call} of task {task}");
+                let reply = client.call(&name, body.clone()).await.unwrap();
+                assert_eq!(reply.text(), Ok(&*body));
+            }
+        });
+    }
+    while let Some(result) = set.join_next().await {
+        result.unwrap();
+    }
 }
 
 /// One call in ten is dropped at a moment between "not sent yet" and "the reply is there".

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use leveret::{CallError, Client, ConnectionState, Reply, Request, Server, ServerBuilder};
 use tokio::sync::{Semaphore, mpsc};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::calls::call_from_tasks;
 use crate::support::service::{client, echo, end, queue, server, url};
 
 const CONNECTIONS: usize = 3;
@@ -170,20 +171,7 @@ async fn thousands_of_calls_over_many_connections_get_their_own_replies() {
     let (name, queue) = queue("many-connections");
     let server = server().connections(CONNECTIONS).handle(queue, echo).start().await.unwrap();
     let client = client_of(CONNECTIONS).await;
-    let mut tasks = JoinSet::new();
-    for task in 0..TASKS {
-        let (client, name) = (client.clone(), name.clone());
-        tasks.spawn(async move {
-            for call in 0..CALLS_A_TASK {
-                let body = format!("call {call} of task {task}");
-                let reply = client.call(&name, body.clone()).await.unwrap();
-                assert_eq!(reply.text(), Ok(&*body));
-            }
-        });
-    }
-    while let Some(result) = tasks.join_next().await {
-        result.unwrap();
-    }
+    call_from_tasks(&client, &name, TASKS, CALLS_A_TASK).await;
     // What they say is what all connections have done.
     let stats = client.stats();
     assert_eq!((stats.calls, stats.replies), (TASKS * CALLS_A_TASK, TASKS * CALLS_A_TASK));
