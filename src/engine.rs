@@ -4,9 +4,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::task::Waker;
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 
-use crate::connection::{Connection, ConnectionError, Event, Violation};
+use crate::connection::{Connection, ConnectionError, Event, Violation, Whole};
 use crate::observers::Observers;
 use crate::reconnect::Link;
 use crate::{ConnectionState, Instant, SessionError};
@@ -43,6 +43,13 @@ pub trait Engine: Send + 'static {
     /// ends the connection.
     #[doc(hidden)]
     fn handle_event(&mut self, now: Instant, event: Event) -> Result<(), Violation>;
+
+    /// Draws the conclusions from a delivery, if it is an ordinary one: what has to be looked at more
+    /// closely is to be left, and comes as an event then.
+    #[doc(hidden)]
+    fn take_delivery(&mut self, _now: Instant, _delivery: &Whole<'_>) -> bool {
+        false
+    }
 
     /// The link to the broker, through all connections.
     #[doc(hidden)]
@@ -129,8 +136,35 @@ pub trait Engine: Send + 'static {
     /// Takes every whole frame off the front of `input`. The rest is to be left there until more
     /// has come.
     fn handle_input(&mut self, now: Instant, input: &mut BytesMut) {
-        self.connection_mut().handle_input(now, input);
-        self.process(now);
+        self.handle_frames(now, input);
+    }
+
+    /// Draws the conclusions from one message after the other, and from the rest when all of it is
+    /// known.
+    #[doc(hidden)]
+    fn handle_frames(&mut self, now: Instant, input: &mut BytesMut) {
+        self.connection_mut().received(now);
+        loop {
+            self.take_deliveries(now, input);
+            let goes_on = self.connection_mut().handle_input_to_content(now, input);
+            self.process(now);
+            if !goes_on {
+                return;
+            }
+        }
+    }
+
+    /// The usual case: deliveries are taken from where they lie. The rest is left.
+    #[doc(hidden)]
+    fn take_deliveries(&mut self, now: Instant, input: &mut BytesMut) {
+        let mut rest = &**input;
+        while let Some(delivery) = self.connection().whole_delivery(rest)
+            && self.take_delivery(now, &delivery)
+        {
+            rest = rest.get(delivery.encoded_len..).unwrap_or_default();
+        }
+        let taken = input.len().saturating_sub(rest.len());
+        input.advance(taken);
     }
 
     /// The peer has closed its side of the transport.

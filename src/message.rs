@@ -19,7 +19,7 @@ pub(crate) const REPLY_TO_NAME: &str = "amq.rabbitmq.reply-to";
 /// Refuses properties that the broker would close the channel over, which would cost the messages
 /// beside this one.
 pub(crate) fn check(properties: &BasicProperties) -> Result<(), &'static str> {
-    if properties.expiration.as_ref().is_some_and(|text| time_to_live(text).is_none()) {
+    if properties.expiration.as_ref().is_some_and(|text| time_to_live(text.as_bytes()).is_none()) {
         return Err("the expiration is no whole number of milliseconds of up to ten years");
     }
     if properties.delivery_mode.is_some_and(|mode| !is_delivery_mode(mode)) {
@@ -56,10 +56,9 @@ pub(crate) fn has_no_number(value: &FieldValue) -> bool {
 }
 
 /// A whole number of milliseconds that RabbitMQ takes: ten years and no more.
-pub(crate) fn time_to_live(text: &ShortStr) -> Option<Duration> {
+pub(crate) fn time_to_live(text: &[u8]) -> Option<Duration> {
     const TEN_YEARS: u64 = 315_360_000_000;
-    let mut digits = text.as_bytes().iter();
-    let milliseconds = digits.try_fold(0_u64, |time, octet| {
+    let milliseconds = text.iter().try_fold(0_u64, |time, octet| {
         let digit = char::from(*octet).to_digit(10)?;
         time.checked_mul(10)?.checked_add(digit.into())
     });

@@ -1,11 +1,16 @@
 //! [`ContentHeader`] and [`BasicProperties`]: what a message says about its body
 //! (AMQP 0-9-1, 4.2.6.1 and class basic).
 
+mod borrowed;
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::error::Problem;
 use crate::wire::{Reader, Wire};
 use crate::{DecodeError, FieldTable, ShortStr};
+
+use self::borrowed::Borrowed;
+pub use self::borrowed::ContentHeaderRef;
 
 /// The class id of basic, the only class with content.
 const BASIC: u16 = 60;
@@ -21,6 +26,18 @@ impl BasicProperties {
     #[inline]
     pub fn fill_in(&mut self, payload: &[u8]) -> Result<u64, DecodeError> {
         read_header(&mut Reader::copying("content header", payload), self)
+    }
+
+    /// Decodes the octets of properties alone, which [`ContentHeaderRef`] tells from the rest of a
+    /// header. What does not fit into its value is copied.
+    ///
+    /// # Errors
+    /// [`DecodeError`], as for [`ContentHeader::decode`].
+    pub fn decode_copied(octets: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::behind(FLAGS_AT, "content header", octets);
+        let properties = Self::decode(&mut reader)?;
+        reader.finish()?;
+        Ok(properties)
     }
 
     pub(crate) fn encode_header(&self, body_size: u64, out: &mut BytesMut) {
@@ -122,26 +139,44 @@ impl ContentHeader {
     }
 }
 
-/// What comes before the properties, and those: they are large, so they are filled in where they are
-/// to stay.
+/// They are large, so they are filled in where they are to stay.
 #[inline]
 fn read_header(
     reader: &mut Reader<'_>,
     properties: &mut BasicProperties,
 ) -> Result<u64, DecodeError> {
-    let class = u16::decode(reader)?;
-    if class != BASIC {
-        return Err(reader.error(Problem::NoContent { class }));
-    }
-    let _weight = u16::decode(reader)?;
-    let body_size = u64::decode(reader)?;
+    let body_size = read_body_size(reader)?;
     properties.read(reader)?;
     reader.finish()?;
     Ok(body_size)
 }
 
+/// What comes before the properties.
+#[inline]
+fn read_body_size(reader: &mut Reader<'_>) -> Result<u64, DecodeError> {
+    let class = u16::decode(reader)?;
+    if class != BASIC {
+        return Err(reader.error(Problem::NoContent { class }));
+    }
+    let _weight = u16::decode(reader)?;
+    u64::decode(reader)
+}
+
+/// The type of a property read where it lies, written out.
+macro_rules! borrowed {
+    (ShortStr, $lifetime:lifetime) => {
+        &$lifetime[u8]
+    };
+    (FieldTable, $lifetime:lifetime) => {
+        &$lifetime[u8]
+    };
+    ($number:ident, $lifetime:lifetime) => {
+        $number
+    };
+}
+
 macro_rules! properties {
-    ($($mask:literal $name:ident: $type:ty, $doc:literal;)*) => {
+    ($($mask:literal $name:ident: $type:ident, $doc:literal;)*) => {
         /// The 14 properties of a message, each of which may be absent.
         ///
         /// ```
@@ -173,6 +208,43 @@ macro_rules! properties {
                     self.$name = Some(<$type>::decode(reader)?);
                 })*
                 Ok(())
+            }
+        }
+
+        /// The properties of a message as they lie in a buffer: nothing is copied, and the headers have
+        /// not been looked at.
+        ///
+        /// ```
+        /// use leveret_codec::PropertiesRef;
+        ///
+        /// // The flags of delivery-mode and correlation-id, and the two.
+        /// let properties = PropertiesRef::decode(b"\x14\x00\x01\x02id")?;
+        /// assert_eq!(properties.delivery_mode, Some(1));
+        /// assert_eq!(properties.correlation_id, Some(&b"id"[..]));
+        /// assert_eq!(properties.headers, None);
+        /// # Ok::<(), leveret_codec::DecodeError>(())
+        /// ```
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+        pub struct PropertiesRef<'a> {
+            $(#[doc = $doc] pub $name: Option<borrowed!($type, 'a)>,)*
+        }
+
+        impl<'a> PropertiesRef<'a> {
+            /// Reads flags and values: all of the octets, and nothing more. Whatever is read so,
+            /// [`BasicProperties::decode_copied`] decodes, if there are no headers.
+            ///
+            /// # Errors
+            /// [`DecodeError`], as for [`ContentHeader::decode`].
+            #[inline]
+            pub fn decode(octets: &'a [u8]) -> Result<Self, DecodeError> {
+                let mut reader = Reader::behind(FLAGS_AT, "content header", octets);
+                let flags = u16::decode(&mut reader)?;
+                let mut properties = Self::default();
+                $(if flags & $mask != 0 {
+                    properties.$name = Some(<$type as Borrowed>::borrow(&mut reader)?);
+                })*
+                reader.finish()?;
+                Ok(properties)
             }
         }
 

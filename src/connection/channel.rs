@@ -316,6 +316,16 @@ impl Channels {
         matches!(self.slots.get(index), Some(Some(Channel { state: State::Open, .. })))
     }
 
+    /// Whether the channel is open and between two messages.
+    #[inline]
+    pub(super) fn takes_method(&self, number: u16) -> bool {
+        let index = usize::from(number).wrapping_sub(1);
+        matches!(
+            self.slots.get(index),
+            Some(Some(Channel { state: State::Open, content: Expect::Method, .. }))
+        )
+    }
+
     pub(super) fn takes_content(&self, number: u16) -> bool {
         let index = usize::from(number).wrapping_sub(1);
         matches!(self.slots.get(index), Some(Some(Channel { state: State::Open, flow: true, .. })))

@@ -17,9 +17,32 @@ impl Connection {
     /// Takes every whole frame off the front of `input`. The rest is to be left there until more
     /// has come.
     pub fn handle_input(&mut self, now: Instant, input: &mut BytesMut) {
+        self.received(now);
+        self.handle_frames(now, input, |_| false);
+    }
+
+    /// Something has come in.
+    pub(crate) fn received(&mut self, now: Instant) {
         self.heartbeat.received(now);
+    }
+
+    /// Does the same up to the end of the first message, if nothing but that is to be told: what lies
+    /// behind it is not looked at. Whether there was one.
+    pub(crate) fn handle_input_to_content(&mut self, now: Instant, input: &mut BytesMut) -> bool {
+        self.handle_frames(now, input, Self::has_only_content);
+        self.has_only_content()
+    }
+
+    fn has_only_content(&self) -> bool {
+        self.events.len() == 1 && matches!(self.events.front(), Some(Event::Content { .. }))
+    }
+
+    fn handle_frames(&mut self, now: Instant, input: &mut BytesMut, is_enough: fn(&Self) -> bool) {
         loop {
-            self.handle_whole_frames(now, input);
+            self.handle_whole_frames(now, input, is_enough);
+            if is_enough(self) {
+                return;
+            }
             let frame = match self.state {
                 State::Closed => return input.clear(),
                 State::ExpectStart => match self.first_frame(input) {
@@ -48,9 +71,14 @@ impl Connection {
 
     /// The usual case, in one pass over the buffer: frames that are there as a whole and that nobody
     /// keeps. The rest is left.
-    fn handle_whole_frames(&mut self, now: Instant, input: &mut BytesMut) {
+    fn handle_whole_frames(
+        &mut self,
+        now: Instant,
+        input: &mut BytesMut,
+        is_enough: fn(&Self) -> bool,
+    ) {
         let mut rest = &**input;
-        while self.state == State::Open && self.oversized.is_none() {
+        while self.state == State::Open && self.oversized.is_none() && !is_enough(self) {
             // What is larger is left with all that is too large.
             match FrameRef::decode(rest, |_| SMALL) {
                 Ok(Some(frame)) => {
@@ -351,7 +379,7 @@ impl Connection {
 }
 
 /// Payloads up to this are in every limit, since no frame-max is below 4096.
-const SMALL: u32 = 4096 - FRAME_OVERHEAD;
+pub(super) const SMALL: u32 = 4096 - FRAME_OVERHEAD;
 
 /// The frame of `connection.close-ok`.
 const CLOSE_OK: [u8; 12] = [1, 0, 0, 0, 0, 0, 4, 0, 10, 0, 51, 0xce];

@@ -28,6 +28,7 @@ mod quote;
 mod recycled;
 mod unreadable;
 mod violation;
+mod whole;
 
 use alloc::collections::VecDeque;
 use core::fmt;
@@ -52,6 +53,8 @@ pub use self::error::{ConnectionError, NotAmqp};
 pub use self::event::{Event, Misuse};
 pub use self::unreadable::Unreadable;
 pub use self::violation::Violation;
+#[doc(hidden)]
+pub use self::whole::Whole;
 
 /// The client's end of a connection. See the [module](self) for its states.
 pub struct Connection {

@@ -22,6 +22,7 @@ mod secrecy;
 mod tune;
 mod unreadable;
 mod violations;
+mod whole;
 
 use alloc::borrow::ToOwned;
 use alloc::format;

@@ -4,19 +4,20 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::task::Waker;
 
-use bytes::BytesMut;
-use leveret_codec::{Method, ReplyCode, basic, channel as channel_method};
+use bytes::{Bytes, BytesMut};
+use leveret_codec::{Method, PropertiesRef, ReplyCode, basic, channel as channel_method};
 
 use super::calls::{Call, Phase};
 use super::resolving::ended_error;
 use super::side_channels::SideChannels;
 use super::{CallId, Requester, Subscription, sending};
 use crate::connection::{
-    Connection, Content, Envelope, Event, Misuse, Origin, Unreadable, Violation,
+    Connection, Content, Envelope, Event, Misuse, Origin, Unreadable, Violation, Whole,
 };
 use crate::engine::{Engine, SILENT};
 use crate::message::REPLY_TO;
 use crate::observers::Observers;
+use crate::properties::Received;
 use crate::reconnect::Link;
 use crate::time::earlier;
 use crate::{CallError, ConnectionState, Fault, Instant, Reply, SessionError};
@@ -66,6 +67,10 @@ impl Engine for Requester {
             | Event::Closed(_) => {}
         }
         Ok(())
+    }
+
+    fn take_delivery(&mut self, _now: Instant, delivery: &Whole<'_>) -> bool {
+        self.take_reply(delivery).is_some()
     }
 
     fn link(&mut self) -> &mut Link {
@@ -230,6 +235,33 @@ impl Requester {
                 Err(Violation::new(ReplyCode::COMMAND_INVALID, text))
             }
         }
+    }
+
+    /// A reply to a call on the shared channel, as most deliveries are. `None`: it is another, and
+    /// nothing has been done.
+    fn take_reply(&mut self, delivery: &Whole<'_>) -> Option<()> {
+        let Subscription::Ready { channel, consumer_tag } = &self.subscription else { return None };
+        let is_subscribed = *channel == delivery.channel
+            && consumer_tag.as_bytes() == delivery.deliver.consumer_tag;
+        let properties = PropertiesRef::decode(delivery.properties).ok()?;
+        // Those of a fault.
+        if !is_subscribed || properties.headers.is_some() {
+            return None;
+        }
+        let id = self.calls.parse(properties.correlation_id?)?;
+        let call = self.calls.get_mut(id)?;
+        let Phase::Sent { channel: on, body_size, .. } = call.phase else { return None };
+        if on != delivery.channel {
+            return None;
+        }
+        let properties = Received::copied(delivery.properties).into();
+        call.phase =
+            Phase::Done(Ok(Reply { body: Bytes::copy_from_slice(delivery.body), properties }));
+        self.wake.extend(call.waker.take());
+        self.proven_size = self.proven_size.max(body_size);
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.stats.replies = self.stats.replies.saturating_add(1);
+        Some(())
     }
 
     fn handle_content(&mut self, channel: u16, content: Content) -> Result<(), Violation> {

@@ -23,9 +23,11 @@ mod unreadable;
 mod unsent;
 mod violations;
 mod wakers;
+mod whole;
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec;
 use alloc::vec::Vec;
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;

@@ -40,7 +40,8 @@ pub enum Sent {
 impl Letter {
     #[cfg(test)]
     pub(crate) fn new(reply_to: ShortStr, correlation_id: Option<ShortStr>, reply: Reply) -> Self {
-        let destination = Destination::new(&reply_to, correlation_id.as_ref());
+        let destination =
+            Destination::new(reply_to.as_bytes(), correlation_id.as_ref().map(ShortStr::as_bytes));
         Self { destination, reply, is_fault: false }
     }
 
@@ -100,6 +101,7 @@ fn reply_properties(
     properties.user_id = None;
     properties.reply_to =
         properties.reply_to.filter(|reply_to| *reply_to != REPLY_TO && reply_to != address);
-    properties.expiration = properties.expiration.filter(|text| time_to_live(text).is_some());
+    properties.expiration =
+        properties.expiration.filter(|text| time_to_live(text.as_bytes()).is_some());
     properties
 }

@@ -70,7 +70,8 @@ mod tests {
             for correlation_id in [None, Some(id)] {
                 let channel = 257 * u16::try_from(length).unwrap();
                 let mut written = BytesMut::from(&b"before"[..]);
-                let destination = Destination::new(&reply_to, correlation_id.as_ref());
+                let id = correlation_id.as_ref().map(ShortStr::as_bytes);
+                let destination = Destination::new(reply_to.as_bytes(), id);
                 write(channel, &destination, body_size, &mut written);
 
                 let mut in_full = BytesMut::from(&b"before"[..]);

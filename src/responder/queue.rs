@@ -291,27 +291,18 @@ impl Queue {
         }
     }
 
-    /// Counts a delivery. What is beyond the prefetch waits here, and a broker that goes on to
-    /// twice the prefetch does not know what it agreed to.
-    pub(super) fn deliver(&mut self, delivery_tag: u64) -> Result<(), Violation> {
-        self.within_prefetch()?;
+    /// Counts a delivery.
+    pub(super) fn deliver(&mut self, delivery_tag: u64) {
         self.acknowledgements.open(delivery_tag);
         self.unacknowledged = self.unacknowledged.saturating_add(1);
         self.arrived = self.arrived.saturating_add(1);
-        Ok(())
     }
 
     /// Rejects a delivery, which goes to nobody then, and counts it until the broker is told.
-    pub(super) fn reject(
-        &mut self,
-        delivery_tag: u64,
-        connection: &mut Connection,
-    ) -> Result<(), Violation> {
-        self.within_prefetch()?;
+    pub(super) fn reject(&mut self, delivery_tag: u64, connection: &mut Connection) {
         self.rejected = self.rejected.saturating_add(1);
         // Where the connection has ended, that is told by itself.
         let _ = connection.send(self.channel, basic::Reject { delivery_tag, requeue: false });
-        Ok(())
     }
 
     /// The broker is being told of what was rejected.
@@ -319,7 +310,9 @@ impl Queue {
         self.rejected = 0;
     }
 
-    fn within_prefetch(&self) -> Result<(), Violation> {
+    /// Whether one more delivery may come. What is beyond the prefetch waits here, and a broker that
+    /// goes on to twice the prefetch does not know what it agreed to.
+    pub(super) fn within_prefetch(&self) -> Result<(), Violation> {
         let (prefetch, held) = (self.prefetch(), self.unacknowledged.saturating_add(self.rejected));
         // Those of consumers before this one wait, too.
         let held = held.max(self.arrived);

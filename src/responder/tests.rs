@@ -22,9 +22,11 @@ mod starting;
 mod unreadable;
 mod violations;
 mod wakers;
+mod whole;
 
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
+use alloc::vec;
 use alloc::vec::Vec;
 use core::task::Poll;
 use core::time::Duration;
