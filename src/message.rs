@@ -129,7 +129,7 @@ pub struct Reply {
 impl Reply {
     /// A reply without properties.
     pub fn new(body: impl Into<Bytes>) -> Self {
-        Self { body: body.into(), properties: Properties::EMPTY }
+        Self { body: body.into(), properties: Properties::new() }
     }
 
     /// Sets the MIME type of the body, which FastStream and others decode by.

@@ -36,8 +36,9 @@ pub struct Properties {
 
 impl Properties {
     /// None of them set.
-    #[allow(clippy::declare_interior_mutable_const, reason = "each use is a value of its own")]
-    pub const EMPTY: Self = Self { own: None, received: Received::NOTHING };
+    pub const fn new() -> Self {
+        Self { own: None, received: Received::nothing() }
+    }
 
     /// Whether none of them was ever set.
     pub fn is_unset(&self) -> bool {
@@ -68,7 +69,7 @@ impl DerefMut for Properties {
 
 impl From<BasicProperties> for Properties {
     fn from(properties: BasicProperties) -> Self {
-        Self { own: Some(Box::new(properties)), received: Received::NOTHING }
+        Self { own: Some(Box::new(properties)), received: Received::nothing() }
     }
 }
 
@@ -113,13 +114,13 @@ mod tests {
 
     #[test]
     fn none_and_no_values_are_the_same() {
-        let mut properties = Properties::EMPTY;
+        let mut properties = Properties::new();
         assert_eq!(properties, BasicProperties::default());
         assert_eq!(BasicProperties::default(), properties);
         properties.priority = Some(1);
-        assert_ne!(properties, Properties::EMPTY);
+        assert_ne!(properties, Properties::new());
         properties.priority = None;
-        assert_eq!(properties, Properties::EMPTY);
+        assert_eq!(properties, Properties::new());
         assert_eq!(BasicProperties::from(properties), BasicProperties::default());
     }
 
@@ -155,7 +156,7 @@ mod tests {
             sent.priority = None;
             assert_eq!(received, sent);
             received.correlation_id = None;
-            assert_eq!(received, Properties::EMPTY);
+            assert_eq!(received, Properties::new());
         }
     }
 }

@@ -179,7 +179,7 @@ impl Channel {
         let Expect::Header(origin) = core::mem::take(&mut self.content) else {
             return Err(unexpected("a content header where none was expected"));
         };
-        let mut properties = Properties::EMPTY;
+        let mut properties = Properties::new();
         let (body_size, unreadable) = read(&mut properties).map_err(Into::into)?;
         if body_size > ceiling {
             let text = alloc::format!(
@@ -348,7 +348,7 @@ mod tests {
     fn room_is_made_by_what_has_come_and_no_more_than_is_announced() {
         for (announced, piece) in [(1_000_000, 1), (1_000_000, 4088), (100_000, 65_536)] {
             let origin = Origin::Other(Box::new(leveret_codec::basic::Return::default().into()));
-            let properties = Properties::EMPTY;
+            let properties = Properties::new();
             let content = Content { origin, properties, body: Ok(Bytes::new()) };
             let mut partial = Partial { content, missing: announced, body: BytesMut::new() };
             while partial.missing > 0 {

@@ -26,15 +26,15 @@ impl Connection {
         self.heartbeat.received(now);
     }
 
-    /// Does the same up to the end of the first message, if nothing but that is to be told: what lies
-    /// behind it is not looked at. Whether there was one.
+    /// Does the same up to the end of the first message, if that is the first thing to be told: what
+    /// lies behind it is not looked at then. Whether it is so.
     pub(crate) fn handle_input_to_content(&mut self, now: Instant, input: &mut BytesMut) -> bool {
-        self.handle_frames(now, input, Self::has_only_content);
-        self.has_only_content()
+        self.handle_frames(now, input, Self::has_content);
+        self.has_content()
     }
 
-    fn has_only_content(&self) -> bool {
-        self.events.len() == 1 && matches!(self.events.front(), Some(Event::Content { .. }))
+    fn has_content(&self) -> bool {
+        matches!(self.events.front(), Some(Event::Content { .. }))
     }
 
     fn handle_frames(&mut self, now: Instant, input: &mut BytesMut, is_enough: fn(&Self) -> bool) {

@@ -250,7 +250,7 @@ impl Requester {
         }
         let id = self.calls.parse(properties.correlation_id?)?;
         let call = self.calls.get_mut(id)?;
-        let Phase::Sent { channel: on, body_size, .. } = call.phase else { return None };
+        let Phase::Sent { channel: on, .. } = call.phase else { return None };
         if on != delivery.channel {
             return None;
         }
@@ -258,7 +258,6 @@ impl Requester {
         call.phase =
             Phase::Done(Ok(Reply { body: Bytes::copy_from_slice(delivery.body), properties }));
         self.wake.extend(call.waker.take());
-        self.proven_size = self.proven_size.max(body_size);
         self.in_flight = self.in_flight.saturating_sub(1);
         self.stats.replies = self.stats.replies.saturating_add(1);
         Some(())

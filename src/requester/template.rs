@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn what_its_user_has_set_is_written_in_full() {
         let mut templates = Templates::default();
-        let mut properties = Properties::EMPTY;
+        let mut properties = Properties::new();
         properties.priority = Some(1);
         let with_properties = Outgoing { properties, ..outgoing(b"queue") };
         assert!(templates.get(1, &with_properties).is_none());

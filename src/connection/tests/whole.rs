@@ -2,6 +2,7 @@
 
 use super::content::{body, deliver, header};
 use super::*;
+use core::slice::from_ref;
 use leveret_codec::PropertiesRef;
 
 const LARGEST: usize = 4088;
@@ -48,7 +49,7 @@ fn what_is_not_ordinary_is_left() {
     assert_eq!(found(&too_large), None, "a frame that may be kept instead of copied");
     for frames in [
         &[][..],
-        &[method.clone()],
+        from_ref(&method),
         &[method.clone(), head.clone()],
         &[head.clone(), last.clone()],
         &[Frame::Heartbeat, method.clone(), head.clone(), last.clone()],

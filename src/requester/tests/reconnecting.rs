@@ -305,7 +305,7 @@ fn what_is_sent_again_expires_with_its_call_and_is_the_same_otherwise() {
     let users = BasicProperties { priority: Some(3), ..BasicProperties::default() };
     let own_id = BasicProperties { message_id: Some(short("mine")), ..users.clone() };
     for properties in
-        [BasicProperties::default().into(), Properties::EMPTY, users.into(), own_id.into()]
+        [BasicProperties::default().into(), Properties::new(), users.into(), own_id.into()]
     {
         let mut client = default();
         let id = client.request(Outgoing { properties, ..again(Retry::Unknown) }, seconds(120));

@@ -73,8 +73,8 @@ fn requests() -> Vec<Vec<Frame>> {
 #[test]
 fn it_comes_to_the_same() {
     for frames in requests() {
-        let at_once = after(&frames, |server, frames| server.broker_sends_at_once(frames));
-        let piecemeal = after(&frames, |server, frames| server.broker_sends_octet_by_octet(frames));
+        let at_once = after(&frames, Server::broker_sends_at_once);
+        let piecemeal = after(&frames, Server::broker_sends_octet_by_octet);
         assert_eq!(at_once, piecemeal, "{frames:?}");
     }
 }
