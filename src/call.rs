@@ -1,16 +1,15 @@
 //! [`RequestBuilder`]: one call, from its first word to its reply.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
+mod pending;
+
 use std::time::Duration;
 
 use bytes::Bytes;
 use leveret_codec::{FieldValue, ShortStr, TableError};
 
-use crate::driver::Shared;
+use self::pending::PendingCall;
 use crate::pool::Pool;
-use crate::requester::{CallId, Outgoing, Requester, Retry};
-use crate::trace::Operation;
+use crate::requester::{Outgoing, Requester, Retry};
 use crate::{CallError, InvalidRequest, Properties, Reply};
 
 /// Configures one call.
@@ -128,21 +127,8 @@ impl<'a> RequestBuilder<'a> {
     ///
     /// # Errors
     /// [`CallError`]; its [`outcome`](CallError::outcome) tells whether the request may have run.
-    pub async fn send(self) -> Result<Reply, CallError> {
-        if let Some(invalid) = self.invalid {
-            return Err(CallError::InvalidRequest(invalid));
-        }
-        let Self { pool, outgoing, timeout, .. } = self;
-        let operation = Operation::call(&outgoing);
-        let call = async move {
-            // To the end of the call, it is one more on its connection.
-            let chosen = pool.least_loaded();
-            let stage = Stage::New { outgoing, timeout };
-            PendingCall { shared: chosen.shared, stage }.await
-        };
-        let result = operation.run(call).await;
-        operation.called(&result);
-        result
+    pub fn send(self) -> impl Future<Output = Result<Reply, CallError>> + Send + use<'a> {
+        PendingCall::new(self)
     }
 
     /// Keeps the first thing that is wrong, for [`send`](Self::send) to tell.
@@ -155,60 +141,4 @@ impl<'a> RequestBuilder<'a> {
 
 fn short(what: &'static str, text: String) -> Result<ShortStr, InvalidRequest> {
     ShortStr::new(text).map_err(|source| InvalidRequest::TooLong { what, source })
-}
-
-/// A call under way. It is in the requester's table before its first octet is sent, and out of it
-/// when this is dropped.
-struct PendingCall<'a> {
-    shared: &'a Shared<Requester>,
-    stage: Stage,
-}
-
-enum Stage {
-    New { outgoing: Outgoing, timeout: Duration },
-    Made(CallId),
-    Over,
-}
-
-impl Future for PendingCall<'_> {
-    type Output = Result<Reply, CallError>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let shared = self.shared;
-        let (result, replaced) = match core::mem::replace(&mut self.stage, Stage::Over) {
-            // Made and waited for under one lock.
-            Stage::New { outgoing, timeout } => {
-                shared.command(|requester, now| match requester.request(now, outgoing, timeout) {
-                    Ok(id) => {
-                        self.stage = Stage::Made(id);
-                        (requester.poll_call(id, context), requester.take_discarded())
-                    }
-                    Err(error) => (Poll::Ready(Err(error)), None),
-                })
-            }
-            Stage::Made(id) => {
-                self.stage = Stage::Made(id);
-                shared.query(|requester| {
-                    (requester.poll_call(id, context), requester.take_discarded())
-                })
-            }
-            Stage::Over => return Poll::Pending,
-        };
-        drop(replaced);
-        if result.is_ready() {
-            self.stage = Stage::Over;
-        }
-        result
-    }
-}
-
-impl Drop for PendingCall<'_> {
-    fn drop(&mut self) {
-        if let Stage::Made(id) = self.stage {
-            drop(self.shared.command(|requester, _| {
-                requester.cancel(id);
-                requester.take_discarded()
-            }));
-        }
-    }
 }

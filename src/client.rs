@@ -81,12 +81,12 @@ impl Client {
     ///
     /// # Errors
     /// [`CallError`]; its [`outcome`](CallError::outcome) tells whether the request may have run.
-    pub async fn call(
+    pub fn call<Q: AsRef<str>, B: Into<Bytes>>(
         &self,
-        queue: impl AsRef<str>,
-        body: impl Into<Bytes>,
-    ) -> Result<Reply, CallError> {
-        self.request(queue).body(body).send().await
+        queue: Q,
+        body: B,
+    ) -> impl Future<Output = Result<Reply, CallError>> + Send + use<'_, Q, B> {
+        self.request(queue).body(body).send()
     }
 
     /// A request to be configured.
