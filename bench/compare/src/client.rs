@@ -106,7 +106,7 @@ fn end_with_standard_input() {
 
 async fn make_calls(options: &Options, run: Arc<Run>) -> Result {
     match options.implementation {
-        Implementation::Floor => floor::run(options, run).await,
+        Implementation::Floor | Implementation::FullFloor => floor::run(options, run).await,
         Implementation::Leveret => callers::<leveret::Leveret>(options, &run).await,
         Implementation::Lapin => callers::<lapin::Lapin>(options, &run).await,
         Implementation::Amqprs => callers::<amqprs::Amqprs>(options, &run).await,

@@ -49,7 +49,7 @@ pub(crate) struct Options {
     runtime: Option<RuntimeKind>,
 
     /// Only these
-    #[arg(long, value_delimiter = ',', default_value = "leveret,lapin,amqprs,floor")]
+    #[arg(long, value_delimiter = ',', default_value = "leveret,lapin,amqprs,floor,full-floor")]
     implementations: Vec<Implementation>,
 
     /// Only with so many calls in flight
@@ -177,7 +177,8 @@ impl Bench<'_> {
         };
         // The first run of each is to warm up, and tells how many calls a run should have.
         let mut order: Vec<(Implementation, u64)> = Vec::new();
-        for implementation in self.options.implementations.iter().copied() {
+        let has_a_place = |one: &Implementation| self.scenario.has_a_place_for(*one);
+        for implementation in self.options.implementations.iter().copied().filter(has_a_place) {
             match self.run(implementation, self.scenario.fewest_calls()).await {
                 Ok(measurement) => order.push((implementation, self.calls(&measurement))),
                 Err(error) => failures.push(self.failure(implementation, &error)),

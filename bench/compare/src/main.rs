@@ -49,13 +49,15 @@ enum Command {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Implementation {
     Leveret,
     Lapin,
     Amqprs,
     /// Pre-encoded frames, one task, one write for each batch that was read.
     Floor,
+    /// The same with the message that Leveret sends: what of a difference is the message's.
+    FullFloor,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum, Serialize, Deserialize)]
@@ -73,6 +75,7 @@ impl Implementation {
             Self::Lapin => "lapin",
             Self::Amqprs => "amqprs",
             Self::Floor => "floor",
+            Self::FullFloor => "full-floor",
         }
     }
 }

@@ -73,7 +73,9 @@ fn with_queue(options: &Options, method: u32, arguments: &[u8], answer: u32) -> 
 
 async fn serve(options: &Options, served: Served, stop: oneshot::Receiver<()>) -> Result {
     match options.implementation {
-        Implementation::Floor => floor::run(options, served, stop).await,
+        Implementation::Floor | Implementation::FullFloor => {
+            floor::run(options, served, stop).await
+        }
         Implementation::Leveret => leveret::run(options, served, stop).await,
         Implementation::Lapin => lapin::run(options, served, stop).await,
         Implementation::Amqprs => amqprs::run(options, served, stop).await,

@@ -78,16 +78,19 @@ pub(crate) fn method(out: &mut Vec<u8>, channel: u16, id: u32, arguments: &[u8])
 }
 
 /// Appends basic.publish to the default exchange.
-pub(crate) fn publish(out: &mut Vec<u8>, routing_key: &[u8]) {
+pub(crate) fn publish(out: &mut Vec<u8>, routing_key: &[u8], mandatory: u8) {
     frame(out, METHOD, CHANNEL, |out| {
         out.extend_from_slice(&id::BASIC_PUBLISH.to_be_bytes());
         // Reserved, and the exchange.
         out.extend_from_slice(&[0, 0, 0]);
         short_string(out, routing_key);
-        // Neither mandatory nor immediate.
-        out.push(0);
+        out.push(mandatory);
     });
 }
+
+/// Whether a message comes back if there is no queue for it, as a bit of basic.publish.
+pub(crate) const OPTIONAL: u8 = 0;
+pub(crate) const MANDATORY: u8 = 1;
 
 const HAS_CORRELATION_ID: u16 = 1 << 10;
 const HAS_REPLY_TO: u16 = 1 << 9;
@@ -110,6 +113,34 @@ pub(crate) fn header(
         short_string(out, correlation_id);
         if let Some(reply_to) = reply_to {
             short_string(out, reply_to);
+        }
+    });
+}
+
+const HAS_DELIVERY_MODE: u16 = 1 << 12;
+const HAS_EXPIRATION: u16 = 1 << 8;
+const HAS_MESSAGE_ID: u16 = 1 << 7;
+
+/// Appends a content header with all that Leveret gives a request; its message-id is its correlation-id.
+pub(crate) fn full_header(
+    out: &mut Vec<u8>,
+    body_size: u64,
+    correlation_id: &[u8],
+    reply_to: &[u8],
+    expiration: &[u8],
+) {
+    frame(out, HEADER, CHANNEL, |out| {
+        out.extend_from_slice(&BASIC.to_be_bytes());
+        // The weight, which is unused.
+        out.extend_from_slice(&[0, 0]);
+        out.extend_from_slice(&body_size.to_be_bytes());
+        let flags =
+            HAS_DELIVERY_MODE | HAS_CORRELATION_ID | HAS_REPLY_TO | HAS_EXPIRATION | HAS_MESSAGE_ID;
+        out.extend_from_slice(&flags.to_be_bytes());
+        // Not to be written to disk.
+        out.push(1);
+        for text in [correlation_id, reply_to, expiration, correlation_id] {
+            short_string(out, text);
         }
     });
 }

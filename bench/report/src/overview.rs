@@ -43,7 +43,9 @@ The floor is what a program does that knows its messages beforehand: octets enco
 task, one write for each read. Each figure is the median of all rounds; each ratio is taken within a \
 round, in which all programs ran one after the other, and then the median is taken. The best peer is \
 whichever of lapin and amqprs did better in that round. CPU is that of the measured process alone, in \
-user and system mode.
+user and system mode. The others send the least that makes a message a request. Leveret's has a \
+message-id and a time to live besides, and comes back at once if there is no such queue, for which the \
+broker has to work: how much it is shows in the floor with the full message, which is that of Leveret.
 ";
 
 /// Machine, versions, days and rounds.

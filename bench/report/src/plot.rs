@@ -159,6 +159,7 @@ fn color(implementation: Implementation) -> RGBColor {
         Implementation::Lapin => RGBColor(0x00, 0x72, 0xb2),
         Implementation::Amqprs => RGBColor(0x00, 0x9e, 0x73),
         Implementation::Floor => RGBColor(0x99, 0x99, 0x99),
+        Implementation::FullFloor => RGBColor(0x56, 0x56, 0x56),
     }
 }
 

@@ -74,6 +74,7 @@ pub(crate) enum Implementation {
     Lapin,
     Amqprs,
     Floor,
+    FullFloor,
 }
 
 /// A figure of which there is one: of a build, of an idle program, of instructions that are counted.
@@ -101,7 +102,8 @@ impl Runtime {
 }
 
 impl Implementation {
-    pub(crate) const ALL: [Self; 4] = [Self::Leveret, Self::Lapin, Self::Amqprs, Self::Floor];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Leveret, Self::Lapin, Self::Amqprs, Self::Floor, Self::FullFloor];
     pub(crate) const PEERS: [Self; 2] = [Self::Lapin, Self::Amqprs];
 }
 
@@ -130,6 +132,7 @@ impl fmt::Display for Implementation {
             Self::Lapin => "lapin",
             Self::Amqprs => "amqprs",
             Self::Floor => "floor",
+            Self::FullFloor => "floor, full message",
         })
     }
 }

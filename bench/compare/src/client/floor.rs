@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Options;
-use crate::Result;
 use crate::run::Run;
 use crate::wire::{self, Ends, Header, Output, Peer, Piece, Reader, id, unexpected};
+use crate::{Implementation, Result};
 
 pub(super) async fn run(options: &Options, run: Arc<Run>) -> Result {
     let mut connected = wire::connect(&options.url)?;
@@ -22,6 +22,8 @@ pub(super) async fn run(options: &Options, run: Arc<Run>) -> Result {
     // A task like any other, so that it runs where others do.
     tokio::spawn(async move { wire::exchange(stream, output, &mut floor, pending()).await }).await?
 }
+
+const REPLY_TO: &[u8] = b"amq.rabbitmq.reply-to";
 
 struct Floor {
     run: Arc<Run>,
@@ -50,19 +52,10 @@ enum Reply {
 
 impl Floor {
     fn new(options: &Options, run: Arc<Run>) -> Self {
-        let correlation_id = encode(0, 0);
-        let request = encoded(|out| {
-            wire::publish(out, options.queue.as_bytes());
-            let body_size = options.body_size as u64;
-            wire::header(
-                out,
-                wire::CHANNEL,
-                body_size,
-                &correlation_id,
-                Some(b"amq.rabbitmq.reply-to"),
-            );
-        });
-        let correlation_id_at = request.len() - b"\x15amq.rabbitmq.reply-to\xce".len() - 8;
+        let (request, correlation_id_at) = match options.implementation {
+            Implementation::FullFloor => full_request(options),
+            _ => plain_request(options),
+        };
         let begin = Instant::now();
         Self {
             run,
@@ -99,7 +92,7 @@ impl Floor {
     /// Whose reply this is.
     fn caller(&self, header: &Header<'_>) -> Result<u32> {
         let correlation_id: &[u8; 8] =
-            header.correlation_id.try_into().map_err(|_| "a foreign correlation-id")?;
+            header.correlation_id.last_chunk().ok_or("a foreign correlation-id")?;
         let number = decode(correlation_id);
         match self.slots.get(number as usize) {
             Some(slot) if encode(number, slot.generation) == *correlation_id => Ok(number),
@@ -145,6 +138,31 @@ impl Peer for Floor {
     fn batch_ends(&mut self, _: &mut Output) -> Result<Ends> {
         Ok(if self.left == 0 { Ends::Yes } else { Ends::No })
     }
+}
+
+/// The least that makes it a request, and where its correlation-id is.
+fn plain_request(options: &Options) -> (Vec<u8>, usize) {
+    let request = encoded(|out| {
+        wire::publish(out, options.queue.as_bytes(), wire::OPTIONAL);
+        let body_size = options.body_size as u64;
+        wire::header(out, wire::CHANNEL, body_size, &encode(0, 0), Some(REPLY_TO));
+    });
+    let behind = 1 + REPLY_TO.len() + 1;
+    let correlation_id_at = request.len() - behind - 8;
+    (request, correlation_id_at)
+}
+
+/// What Leveret sends: a mode, a time to live, a message-id, a correlation-id of that length, and that
+/// it is to come back if there is no such queue.
+fn full_request(options: &Options) -> (Vec<u8>, usize) {
+    const ID: [u8; 33] = [b'0'; 33];
+    let request = encoded(|out| {
+        wire::publish(out, options.queue.as_bytes(), wire::MANDATORY);
+        wire::full_header(out, options.body_size as u64, &ID, REPLY_TO, b"30000");
+    });
+    let behind = 1 + REPLY_TO.len() + 1 + b"30000".len() + 1 + ID.len() + 1;
+    let correlation_id_at = request.len() - behind - 8;
+    (request, correlation_id_at)
 }
 
 fn encoded(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::RuntimeKind;
 use crate::measurement::Side;
+use crate::{Implementation, RuntimeKind};
 
 const NULL_RESPONDER: &str = "null responder";
 
@@ -38,6 +38,14 @@ pub(super) struct Scenario {
 }
 
 impl Scenario {
+    /// Where it tells something: a broker works for what a message has besides its body, which shows
+    /// where bodies are small.
+    pub(super) fn has_a_place_for(&self, implementation: Implementation) -> bool {
+        let is_plain =
+            self.side == Side::Server || self.against == NULL_RESPONDER || self.body_size != 64;
+        implementation != Implementation::FullFloor || !is_plain
+    }
+
     /// Every number in flight with small bodies, and every size with a moderate number.
     pub(super) fn all(against: &Against, quick: bool) -> Vec<Self> {
         let loads: &[(usize, usize)] = match quick {

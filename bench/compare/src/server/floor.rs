@@ -73,7 +73,7 @@ impl Peer for Floor {
             (Request::Header { delivery_tag }, Piece::Header(payload)) => {
                 let delivery_tag = *delivery_tag;
                 let Header { body_size, correlation_id, reply_to } = Header::parse(payload)?;
-                wire::publish(&mut output.octets, reply_to);
+                wire::publish(&mut output.octets, reply_to, wire::OPTIONAL);
                 wire::header(&mut output.octets, CHANNEL, body_size, correlation_id, None);
                 match body_size {
                     0 => self.answered(delivery_tag, output),
