@@ -85,9 +85,9 @@ impl<E: Engine> Shared<E> {
         let result = act(&mut guarded.engine, self.clock.now());
         let mut wake = Vec::new();
         guarded.engine.take_wakers(&mut wake);
-        wake.extend(guarded.driver.take());
+        let driver = guarded.driver.take();
         drop(guarded);
-        wake_all(wake.into_iter().rev());
+        wake_all(driver.into_iter().chain(wake));
         result
     }
 
