@@ -88,9 +88,13 @@ impl<E: Engine> Dialogue<E> {
     }
 
     /// The correlation-ids of the messages that the engine has sent. Acknowledgements are read past.
+    ///
+    /// They are read from a copy: the buffer goes back to the engine, as a driver gives it back.
     pub(crate) fn published(&mut self) -> Vec<ShortStr> {
         let mut published = Vec::new();
-        while let Some(frame) = self.sent() {
+        let mut copy = BytesMut::from(&*self.output);
+        self.output.clear();
+        while let Some(frame) = Frame::decode(&mut copy, MAX_PAYLOAD).expect("frames") {
             if let Frame::Header { header, .. } = frame {
                 published.push(header.properties.correlation_id.expect("a correlation-id"));
             }
