@@ -42,12 +42,12 @@ fn threads(count: usize) -> Builder {
     builder
 }
 
-/// The answers to so many calls at once, of a server in a runtime of its own.
-async fn calls(
+/// What a client of a server in a runtime of its own comes to.
+async fn with_server<T>(
     mut runtime: Builder,
-    count: usize,
     serve: impl FnOnce(ServerBuilder) -> ServerBuilder + Send + 'static,
-) -> Vec<Result<(), CallError>> {
+    act: impl AsyncFnOnce(&Client) -> T,
+) -> T {
     let broker = Broker::start().await.unwrap();
     let server = serve(Server::builder(broker.url()));
     let runtime: Runtime = runtime.enable_all().build().unwrap();
@@ -64,20 +64,33 @@ async fn calls(
     });
     is_started.await.unwrap();
     let client = Client::connect(broker.url()).await.unwrap();
-    let mut calls = JoinSet::new();
-    for number in 0..count {
-        let client = client.clone();
-        calls.spawn(async move {
-            let reply = client.call("queue", number.to_string()).await;
-            (number, reply.map(|reply| assert_eq!(reply.text(), Ok("done"))))
-        });
-    }
-    let mut answers = calls.join_all().await;
-    answers.sort_by_key(|(number, _)| *number);
+    let result = act(&client).await;
     client.close().await;
     drop(stop);
     tokio::task::spawn_blocking(|| thread.join().unwrap()).await.unwrap();
-    answers.into_iter().map(|(_, answer)| answer).collect()
+    result
+}
+
+/// The answers to so many calls at once.
+async fn calls(
+    runtime: Builder,
+    count: usize,
+    serve: impl FnOnce(ServerBuilder) -> ServerBuilder + Send + 'static,
+) -> Vec<Result<(), CallError>> {
+    with_server(runtime, serve, async |client| {
+        let mut calls = JoinSet::new();
+        for number in 0..count {
+            let client = client.clone();
+            calls.spawn(async move {
+                let reply = client.call("queue", number.to_string()).await;
+                (number, reply.map(|reply| assert_eq!(reply.text(), Ok("done"))))
+            });
+        }
+        let mut answers = calls.join_all().await;
+        answers.sort_by_key(|(number, _)| *number);
+        answers.into_iter().map(|(_, answer)| answer).collect()
+    })
+    .await
 }
 
 fn succeeded(success: bool) -> Result<&'static str, Fault> {
@@ -134,6 +147,40 @@ async fn handlers_that_end_at_once_are_all_answered() {
         });
         assert!(answers.await.iter().all(Result::is_ok));
     }
+}
+
+/// What the first of two requests is answered arrives while the second blocks the thread.
+#[tokio::test]
+async fn an_answer_does_not_wait_for_the_next_handler_to_leave_its_thread() {
+    let gate = Gate::new(2);
+    let handlers = gate.clone();
+    let serve = move |server: ServerBuilder| {
+        server.handle("queue", move |request: Request| {
+            let gate = handlers.clone();
+            async move {
+                match request.text() {
+                    Ok("blocks") => succeeded(gate.wait()),
+                    _ => Ok("done"),
+                }
+            }
+        })
+    };
+    with_server(threads(2), serve, async |client| {
+        for _ in 0..100 {
+            gate.come.0.lock().map(|mut come| *come = 0).unwrap();
+            // Written together, they are read together.
+            let [first, second] = ["ends", "blocks"].map(|body| client.call("queue", body));
+            let gate = gate.clone();
+            let first = async move {
+                let reply = first.await.unwrap();
+                tokio::task::spawn_blocking(move || gate.wait()).await.unwrap();
+                reply
+            };
+            let (first, second) = tokio::join!(first, second);
+            assert_eq!((first.text(), second.unwrap().text()), (Ok("done"), Ok("done")));
+        }
+    })
+    .await;
 }
 
 /// What is left of a handler when it has ended.

@@ -28,11 +28,17 @@ struct Guarded {
     tasks: JoinSet<()>,
     /// Requests whose handlers have not begun.
     waiting: VecDeque<Arrived>,
+    /// Answers that have not been handed over. A few at a time cost the connection less than each by
+    /// itself.
+    answers: Vec<Answered>,
     /// Runners that have not begun.
     fresh: usize,
     /// No handler begins any more.
     is_over: bool,
 }
+
+/// What a handler has come to, and for which request.
+type Answered = (Pending, Answer);
 
 /// Handlers that are begun in a row, before other tasks have their turn.
 const IN_A_ROW: usize = 64;
@@ -41,8 +47,13 @@ impl Running {
     /// In the present runtime.
     pub(in crate::server) fn new() -> Self {
         let runtime = Handle::current();
-        let guarded =
-            Guarded { tasks: JoinSet::new(), waiting: VecDeque::new(), fresh: 0, is_over: false };
+        let guarded = Guarded {
+            tasks: JoinSet::new(),
+            waiting: VecDeque::new(),
+            answers: Vec::new(),
+            fresh: 0,
+            is_over: false,
+        };
         Self(Arc::new(Handlers {
             guarded: Mutex::new(guarded),
             threads: runtime.metrics().num_workers(),
@@ -89,50 +100,81 @@ impl Running {
             let mut guarded = self.0.lock();
             guarded.fresh = guarded.fresh.saturating_sub(1);
         }
-        while self.run_some(&handlers, &shared) {
-            yield_now().await;
+        let mut ended = None;
+        for number in 1_usize.. {
+            match self.next(&handlers, &shared, ended.take()) {
+                Next::Run(Arrived { queue, request, pending, .. }) => {
+                    let Some(handler) = handlers.get(queue) else { continue };
+                    match begin(handler, request, pending) {
+                        Begun::Ended(pending, answer) => ended = Some((pending, answer)),
+                        Begun::Waits(at_work) => self.spawn(finish(at_work, Arc::clone(&shared))),
+                    }
+                }
+                Next::Give(answers) => {
+                    give(answers, &shared);
+                    // The driver goes first: where the next handler blocks this thread, it would be stuck.
+                    if self.0.is_parallel {
+                        yield_now().await;
+                    }
+                }
+                Next::Nothing => return,
+            }
+            if number.is_multiple_of(IN_A_ROW) {
+                // Nothing is held on to meanwhile that others could do.
+                give(self.answers(ended.take()), &shared);
+                yield_now().await;
+            }
         }
     }
 
-    /// Whether there may be more.
-    fn run_some(&self, handlers: &Arc<[Handler]>, shared: &Arc<Shared<Responder>>) -> bool {
-        let mut answers = Vec::new();
-        for _ in 0..IN_A_ROW {
-            let Some(Arrived { queue, request, pending, .. }) = self.next(handlers, shared) else {
-                give(&mut answers, shared);
-                return false;
-            };
-            let Some(handler) = handlers.get(queue) else { continue };
-            match begin(handler, request, pending) {
-                Begun::Ended(pending, answer) => answers.push((pending, answer)),
-                Begun::Waits(at_work) => self.spawn(finish(at_work, Arc::clone(shared))),
-            }
-            // The next may block this thread, and another drives the connection meanwhile.
-            if self.0.is_parallel {
-                give(&mut answers, shared);
-            }
-        }
-        give(&mut answers, shared);
-        true
-    }
-
-    /// The next request. Where that leaves others, somebody is there for them.
-    fn next(&self, handlers: &Arc<[Handler]>, shared: &Arc<Shared<Responder>>) -> Option<Arrived> {
+    /// What a runner is to do that has `ended` with a request.
+    fn next(
+        &self,
+        handlers: &Arc<[Handler]>,
+        shared: &Arc<Shared<Responder>>,
+        ended: Option<Answered>,
+    ) -> Next {
+        let is_parallel = self.0.is_parallel;
         let mut guarded = self.0.lock();
-        let next = guarded.waiting.pop_front();
-        if self.0.is_parallel && guarded.fresh == 0 && !guarded.waiting.is_empty() {
+        guarded.answers.extend(ended);
+        // The next handler may block this thread. On several threads there is somebody for those that wait
+        // behind it, who in the end hands over what has been answered.
+        let is_last = match guarded.waiting.len() {
+            0 => true,
+            1 => is_parallel && guarded.fresh == 0,
+            _ => false,
+        };
+        if is_last && !guarded.answers.is_empty() {
+            return Next::Give(core::mem::take(&mut guarded.answers));
+        }
+        let Some(next) = guarded.waiting.pop_front() else { return Next::Nothing };
+        if is_parallel && guarded.fresh == 0 && !guarded.waiting.is_empty() {
             guarded.fresh = 1;
             guarded.spawn(self.clone().runner(Arc::clone(handlers), Arc::clone(shared)));
         }
-        next
+        Next::Run(next)
+    }
+
+    /// All that have not been handed over.
+    fn answers(&self, ended: Option<Answered>) -> Vec<Answered> {
+        let mut guarded = self.0.lock();
+        guarded.answers.extend(ended);
+        core::mem::take(&mut guarded.answers)
     }
 }
 
+/// What a runner is to do next.
+enum Next {
+    Run(Arrived),
+    Give(Vec<Answered>),
+    Nothing,
+}
+
 /// Hands answers to the engine.
-fn give(answers: &mut Vec<(Pending, Answer)>, shared: &Arc<Shared<Responder>>) {
+fn give(answers: Vec<Answered>, shared: &Arc<Shared<Responder>>) {
     if !answers.is_empty() {
         shared.command(|responder, now| {
-            for (pending, answer) in answers.drain(..) {
+            for (pending, answer) in answers {
                 responder.answer(now, pending, answer);
             }
         });
