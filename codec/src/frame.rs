@@ -281,8 +281,15 @@ pub fn encode_header(
 /// Appends `body` as body frames of at most `max_payload` octets each; for an empty one, nothing.
 pub fn encode_body(channel: u16, body: &[u8], max_payload: u32, out: &mut BytesMut) {
     let size = usize::try_from(max_payload).unwrap_or(usize::MAX).max(1);
+    let [channel_0, channel_1] = channel.to_be_bytes();
     for piece in body.chunks(size) {
-        encode_frame(FrameKind::Body, channel, out, |out| out.put_slice(piece));
+        // No more than `max_payload`.
+        let size = u32::try_from(piece.len()).unwrap_or(u32::MAX);
+        let [size_0, size_1, size_2, size_3] = size.to_be_bytes();
+        let kind = FrameKind::Body as u8;
+        out.put_slice(&[kind, channel_0, channel_1, size_0, size_1, size_2, size_3]);
+        out.put_slice(piece);
+        out.put_u8(FRAME_END);
     }
 }
 

@@ -286,6 +286,7 @@ impl Connection {
 
     /// Sends a message whose method and content header `write` appends: a whole frame each, within
     /// frame-max.
+    #[inline]
     pub(crate) fn publish_with(
         &mut self,
         channel: u16,

@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::task::Waker;
+use core::task::{Poll, Waker};
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -50,6 +50,7 @@ pub(super) struct Call {
 }
 
 impl Call {
+    #[inline]
     pub(super) fn new(phase: Phase, retry: Retry, timeout: Duration, deadline: Instant) -> Self {
         Self { phase, timeout, deadline, waker: None, retries: Retries::new(retry) }
     }
@@ -65,12 +66,25 @@ pub(super) enum Phase {
     /// Handed to the connection, on this channel. Its last octet is the `end`th of the stream.
     Sent { channel: u16, body_size: u64, end: u64 },
     /// For the user to come and see.
-    Done(Result<Reply, CallError>),
+    Done(Result<Reply, Box<CallError>>),
 }
 
 impl Phase {
     /// On its way, when nothing of it has been written yet.
     pub(super) const BEGUN: Self = Self::Sent { channel: 0, body_size: 0, end: u64::MAX };
+
+    #[inline]
+    pub(super) fn done(result: Result<Reply, CallError>) -> Self {
+        Self::Done(result.map_err(Box::new))
+    }
+
+    /// All of it has been handed to the connection.
+    #[inline]
+    pub(super) fn sent(&mut self, to: u16, size: u64, written_to: u64) {
+        if let Self::Sent { channel, body_size, end } = self {
+            (*channel, *body_size, *end) = (to, size, written_to);
+        }
+    }
 
     /// Whether the call has had its turn, and not ended.
     pub(super) fn is_in_flight(&self) -> bool {
@@ -101,7 +115,7 @@ pub(super) struct Calls {
 struct Slot {
     generation: u32,
     /// Of its place and generation.
-    seal: u64,
+    correlation_id: CorrelationId,
     call: Option<Call>,
 }
 
@@ -112,25 +126,68 @@ impl Calls {
         Self { slots: Vec::new(), free: Vec::new(), secret: Secret(secret) }
     }
 
+    #[inline]
     pub(super) fn insert(&mut self, call: Call) -> CallId {
-        if let Some(slot) = self.free.pop()
-            && let Some(entry) = self.slots.get_mut(slot as usize)
-        {
-            let id = CallId { slot, generation: entry.generation.wrapping_add(1) };
-            entry.generation = id.generation;
-            entry.seal = self.secret.seal(id);
-            entry.call = Some(call);
-            return id;
+        let slot = self.free.pop().unwrap_or_else(|| self.add_slot());
+        let mut id = CallId { slot, generation: 0 };
+        if let Some(slot) = self.slots.get_mut(slot as usize) {
+            id.generation = slot.generation.wrapping_add(1);
+            slot.generation = id.generation;
+            correlation::write_anew(&mut slot.correlation_id, id, self.secret.seal(id));
+            slot.call = Some(call);
         }
-        let slot = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
-        let id = CallId { slot, generation: 0 };
-        self.slots.push(Slot { generation: 0, seal: self.secret.seal(id), call: Some(call) });
         id
     }
 
+    /// One whose first call will be of generation 0.
+    #[cold]
+    fn add_slot(&mut self) -> u32 {
+        let slot = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
+        let generation = u32::MAX;
+        let correlation_id = correlation::write(CallId { slot, generation }, 0);
+        self.slots.push(Slot { generation, correlation_id, call: None });
+        slot
+    }
+
+    #[inline]
     pub(super) fn get_mut(&mut self, id: CallId) -> Option<&mut Call> {
         let slot = self.slots.get_mut(id.slot as usize)?;
         if slot.generation == id.generation { slot.call.as_mut() } else { None }
+    }
+
+    /// The call with what its request and its reply carry.
+    #[inline]
+    pub(super) fn with_correlation_id(
+        &mut self,
+        id: CallId,
+    ) -> Option<(&mut Call, &CorrelationId)> {
+        let slot = self.slots.get_mut(id.slot as usize)?;
+        let call = slot.call.as_mut().filter(|_| slot.generation == id.generation)?;
+        Some((call, &slot.correlation_id))
+    }
+
+    /// Whether the call is there, and not done.
+    #[inline]
+    pub(super) fn is_pending(&self, id: CallId) -> bool {
+        self.slots.get(id.slot as usize).is_some_and(|slot| {
+            let is_pending = |call: &Call| !call.phase.is_done();
+            slot.generation == id.generation && slot.call.as_ref().is_some_and(is_pending)
+        })
+    }
+
+    /// The result of a call that is done, which is gone with it.
+    pub(super) fn take_result(&mut self, id: CallId) -> Poll<Result<Reply, CallError>> {
+        let Some(slot) = self.slots.get_mut(id.slot as usize) else { return Poll::Pending };
+        match &mut slot.call {
+            Some(Call { phase: Phase::Done(result), .. }) if slot.generation == id.generation => {
+                // Nobody sees what is left there.
+                let result = core::mem::replace(result, Ok(Reply::default()));
+                slot.call = None;
+                self.free.push(id.slot);
+                Poll::Ready(result.map_err(|error| *error))
+            }
+            _ => Poll::Pending,
+        }
     }
 
     pub(super) fn remove(&mut self, id: CallId) -> Option<Call> {
@@ -160,24 +217,25 @@ impl Calls {
             .collect()
     }
 
-    /// What a call's request and its reply carry.
-    pub(super) fn correlation_id(&self, id: CallId) -> CorrelationId {
-        correlation::write(id, self.seal(id))
-    }
-
     /// The call that a correlation-id was made for, whether it is still there or not. `None`: it
     /// is none of ours.
-    pub(super) fn parse(&self, correlation_id: &[u8]) -> Option<CallId> {
-        let (id, seal) = correlation::read(correlation_id)?;
-        (seal == self.seal(id)).then_some(id)
+    #[inline]
+    pub(super) fn find(&self, correlation_id: &[u8]) -> Option<CallId> {
+        let text: &CorrelationId = correlation_id.try_into().ok()?;
+        let slot = correlation::slot(text);
+        match self.slots.get(slot as usize) {
+            Some(last) if last.correlation_id == *text => {
+                Some(CallId { slot, generation: last.generation })
+            }
+            _ => self.parse(text),
+        }
     }
 
-    /// Made once a call, and again only for what comes after its end.
-    fn seal(&self, id: CallId) -> u64 {
-        match self.slots.get(id.slot as usize) {
-            Some(slot) if slot.generation == id.generation => slot.seal,
-            _ => self.secret.seal(id),
-        }
+    /// The same for a call that is not the last in its place.
+    #[cold]
+    fn parse(&self, correlation_id: &CorrelationId) -> Option<CallId> {
+        let (id, seal) = correlation::read(correlation_id)?;
+        (seal == self.secret.seal(id)).then_some(id)
     }
 }
 
@@ -189,14 +247,18 @@ mod tests {
         Call::new(Phase::BEGUN, Retry::Never, Duration::ZERO, Instant::default())
     }
 
+    fn correlation_id(calls: &mut Calls, id: CallId) -> CorrelationId {
+        *calls.with_correlation_id(id).unwrap().1
+    }
+
     #[test]
     fn a_correlation_id_leads_back_to_its_call() {
         let mut calls = Calls::new(0x0706_0504_0302_0100_0f0e_0d0c_0b0a_0908);
         let first = calls.insert(call());
         let second = calls.insert(call());
-        let text = calls.correlation_id(second);
+        let text = correlation_id(&mut calls, second);
         assert!(text.ends_with(b"-0000000000000001"), "{}", text.escape_ascii());
-        assert_eq!(calls.parse(&text), Some(second));
+        assert_eq!(calls.find(&text), Some(second));
         assert_ne!(first, second);
     }
 
@@ -204,9 +266,9 @@ mod tests {
     fn one_id_does_not_tell_another() {
         let mut calls = Calls::new(7);
         let ids = [calls.insert(call()), calls.insert(call())];
-        let [one, other] = ids.map(|id| calls.correlation_id(id));
-        assert_eq!(calls.parse(&[&one[..17], &other[17..]].concat()), None);
-        assert_eq!(Calls::new(8).parse(&one), None, "nor that of another client");
+        let [one, other] = ids.map(|id| correlation_id(&mut calls, id));
+        assert_eq!(calls.find(&[&one[..17], &other[17..]].concat()), None);
+        assert_eq!(Calls::new(8).find(&one), None, "nor that of another client");
     }
 
     #[test]
@@ -225,22 +287,22 @@ mod tests {
     fn foreign_correlation_ids_are_not_ours() {
         let mut calls = Calls::new(1);
         let id = calls.insert(call());
-        let good = calls.correlation_id(id);
-        assert_eq!(calls.parse(&good), Some(id));
+        let good = correlation_id(&mut calls, id);
+        assert_eq!(calls.find(&good), Some(id));
         let mut bad = good;
         bad[0] = if bad[0] == b'0' { b'1' } else { b'0' };
-        assert_eq!(calls.parse(&bad), None);
+        assert_eq!(calls.find(&bad), None);
     }
 
     #[test]
     fn the_id_of_a_call_that_has_gone_is_still_ours() {
         let mut calls = Calls::new(1);
         let gone = calls.insert(call());
-        let text = calls.correlation_id(gone);
+        let text = correlation_id(&mut calls, gone);
         assert!(calls.remove(gone).is_some());
-        assert_eq!(calls.parse(&text), Some(gone));
+        assert_eq!(calls.find(&text), Some(gone));
         let next = calls.insert(call());
-        assert_ne!(calls.correlation_id(next), text);
-        assert_eq!(calls.parse(&text), Some(gone));
+        assert_ne!(correlation_id(&mut calls, next), text);
+        assert_eq!(calls.find(&text), Some(gone));
     }
 }

@@ -44,26 +44,46 @@ impl fmt::Debug for Secret {
 }
 
 /// The id on the wire.
-pub(super) fn write(CallId { slot, generation }: CallId, seal: u64) -> CorrelationId {
-    let [high, low] = halves(seal).map(digits);
-    let [generation, slot] = [generation, slot].map(digits);
+pub(super) fn write(id: CallId, seal: u64) -> CorrelationId {
     let mut text = [b'-'; LENGTH];
-    let (sealed, place) = text.split_at_mut(17);
-    for (digits, to) in [high, low].iter().zip(sealed.chunks_exact_mut(8)) {
-        to.copy_from_slice(digits);
-    }
-    for (digits, to) in [generation, slot].iter().zip(place.chunks_exact_mut(8)) {
-        to.copy_from_slice(digits);
-    }
+    put(&mut text, SLOT, id.slot);
+    write_anew(&mut text, id, seal);
     text
+}
+
+/// The next id of the same slot, whose digits stay.
+pub(super) fn write_anew(text: &mut CorrelationId, id: CallId, seal: u64) {
+    let [high, low] = halves(seal);
+    put(text, 0, high);
+    put(text, 8, low);
+    put(text, GENERATION, id.generation);
+}
+
+/// Where the digits of the generation begin, behind those of the seal and the dash.
+const GENERATION: usize = 17;
+
+/// Where those of the slot begin.
+const SLOT: usize = 25;
+
+#[inline(always)]
+fn put(text: &mut CorrelationId, at: usize, number: u32) {
+    if let Some(place) = text.get_mut(at..at.saturating_add(8)) {
+        place.copy_from_slice(&digits(number));
+    }
+}
+
+/// The slot that an id names, or any if it is none.
+#[inline]
+pub(super) fn slot(text: &CorrelationId) -> u32 {
+    text.get(SLOT..).map_or(0, number)
 }
 
 /// The id and the seal that were written so. Whether the seal is right is not looked at.
 pub(super) fn read(text: &[u8]) -> Option<(CallId, u64)> {
     let text: &CorrelationId = text.try_into().ok()?;
-    let (sealed, place) = text.split_at(17);
+    let (sealed, place) = text.split_at(GENERATION);
     let seal = u64::from(number(sealed)) << 32 | u64::from(number(sealed.get(8..)?));
-    let id = CallId { generation: number(place), slot: number(place.get(8..)?) };
+    let id = CallId { generation: number(place), slot: slot(text) };
     // Whatever is no digit, or no dash, is written otherwise.
     (write(id, seal) == *text).then_some((id, seal))
 }
@@ -76,6 +96,7 @@ fn halves(number: u64) -> [u32; 2] {
 const ONES: u64 = 0x0101_0101_0101_0101;
 
 /// Eight hexadecimal digits at once: each nibble gets an octet of its own.
+#[inline]
 fn digits(number: u32) -> [u8; 8] {
     let spread = u64::from(number);
     let spread = (spread << 16 | spread) & 0x0000_ffff_0000_ffff;
@@ -89,6 +110,7 @@ fn digits(number: u32) -> [u8; 8] {
 }
 
 /// What eight digits say, or anything if they are none.
+#[inline]
 fn number(digits: &[u8]) -> u32 {
     let octets = u64::from_be_bytes(digits.first_chunk().copied().unwrap_or_default());
     let letters = (octets >> 6) & ONES;

@@ -119,7 +119,7 @@ impl Engine for Requester {
         if self.subscription_deadline.is_some_and(|deadline| deadline <= now) {
             self.handle_transport_error(now, SILENT.to_string());
         }
-        while let Some(id) = self.deadlines.pop_expired(now, &mut self.calls) {
+        while let Some(id) = self.deadlines.pop_expired(now, &self.calls) {
             let written = self.is_sent(id);
             let Some(Call { timeout, .. }) = self.calls.get_mut(id) else { continue };
             let (timeout, cause) = (*timeout, self.link.cause().cloned());
@@ -248,7 +248,7 @@ impl Requester {
         if !is_subscribed || properties.headers.is_some() {
             return None;
         }
-        let id = self.calls.parse(properties.correlation_id?)?;
+        let id = self.calls.find(properties.correlation_id?)?;
         let call = self.calls.get_mut(id)?;
         let Phase::Sent { channel: on, .. } = call.phase else { return None };
         if on != delivery.channel {
@@ -268,7 +268,7 @@ impl Requester {
         let beside = self.side_channels.get(channel);
         let own = beside.filter(|beside| beside.is_own).and_then(|beside| beside.call);
         let correlation_id = properties.correlation_id.as_ref();
-        let id = own.or_else(|| self.calls.parse(correlation_id?.as_bytes()));
+        let id = own.or_else(|| self.calls.find(correlation_id?.as_bytes()));
         match origin {
             Origin::Delivery { envelope, .. } => {
                 if beside.is_none() && !self.is_subscribed(channel, &envelope) {

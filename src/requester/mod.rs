@@ -161,7 +161,7 @@ impl Requester {
     pub fn request(
         &mut self,
         now: Instant,
-        outgoing: Outgoing,
+        mut outgoing: Outgoing,
         timeout: Duration,
     ) -> Result<CallId, CallError> {
         match &self.ended {
@@ -174,7 +174,9 @@ impl Requester {
         if size > limit {
             return Err(CallError::BodyTooLarge { size, limit });
         }
-        check(&outgoing.properties).map_err(InvalidRequest::Property)?;
+        if !outgoing.properties.is_unset() {
+            check(&outgoing.properties).map_err(InvalidRequest::Property)?;
+        }
         if timeout.is_zero() {
             return Err(CallError::Timeout { timeout, written: false, cause: None });
         }
@@ -183,7 +185,7 @@ impl Requester {
         }
         self.stats.calls = self.stats.calls.saturating_add(1);
         if let Some(channel) = self.channel_at_once(&outgoing) {
-            return Ok(self.send_at_once(now, channel, outgoing, timeout));
+            return Ok(self.send_at_once(now, channel, &mut outgoing, timeout));
         }
         let retry = outgoing.retry;
         let id = self.register(now, Phase::Waiting(Box::new(outgoing)), retry, timeout);
@@ -194,10 +196,11 @@ impl Requester {
     }
 
     /// Makes a place for a call, before anything of it is written.
+    #[inline(always)]
     fn register(&mut self, now: Instant, phase: Phase, retry: Retry, timeout: Duration) -> CallId {
         let deadline = now.after(timeout);
         let id = self.calls.insert(Call::new(phase, retry, timeout, deadline));
-        self.deadlines.push(deadline, id, &mut self.calls);
+        self.deadlines.push(deadline, id, &self.calls);
         id
     }
 
@@ -207,19 +210,16 @@ impl Requester {
         id: CallId,
         context: &mut Context<'_>,
     ) -> Poll<Result<Reply, CallError>> {
-        let Some(call) = self.calls.get_mut(id) else {
-            // Only a future that was polled after its end asks so.
-            return Poll::Pending;
-        };
-        if !call.phase.is_done() {
-            if !call.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
-                self.discarded = call.waker.replace(context.waker().clone());
+        match self.calls.get_mut(id) {
+            Some(call) if call.phase.is_done() => self.calls.take_result(id),
+            Some(call) => {
+                if !call.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+                    self.discarded = call.waker.replace(context.waker().clone());
+                }
+                Poll::Pending
             }
-            return Poll::Pending;
-        }
-        match self.calls.remove(id) {
-            Some(Call { phase: Phase::Done(result), .. }) => Poll::Ready(result),
-            _ => Poll::Pending,
+            // Only a future that was polled after its end asks so.
+            None => Poll::Pending,
         }
     }
 

@@ -48,7 +48,7 @@ impl Requester {
             Err(_) => &mut self.stats.failures,
         };
         *counter = counter.saturating_add(1);
-        call.phase = Phase::Done(result);
+        call.phase = Phase::done(result);
         self.wake.extend(call.waker.take());
         self.leave_flight(id, was_in_flight, did_well);
     }

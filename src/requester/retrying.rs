@@ -21,9 +21,13 @@ pub enum Retry {
     Unknown,
 }
 
-/// What is left to be done for a call that fails.
+/// What is left to be done for a call that fails. Nothing, for most.
 #[derive(Debug)]
-pub(super) struct Retries {
+pub(super) struct Retries(Option<Box<Attempts>>);
+
+/// Those of a call that may be sent again.
+#[derive(Debug)]
+struct Attempts {
     retry: Retry,
     made: u8,
     /// The request once more, while the first is under way.
@@ -36,19 +40,49 @@ pub(super) struct Retries {
 const MAX_RETRIES: u8 = 5;
 
 impl Retries {
+    #[inline]
     pub(super) fn new(retry: Retry) -> Self {
-        Self { retry, made: 0, spare: None, unknown: None }
+        let attempts = || Box::new(Attempts { retry, made: 0, spare: None, unknown: None });
+        Self((retry != Retry::Never).then(attempts))
     }
 
     /// The request is about to be sent.
+    #[inline]
     pub(super) fn keep(&mut self, outgoing: &Outgoing) {
-        if self.retry != Retry::Never && self.made < MAX_RETRIES {
-            self.spare = Some(outgoing.clone().into());
+        if let Some(attempts) = &mut self.0 {
+            attempts.keep(outgoing);
         }
     }
 
     /// The request to be sent again, where that is allowed, or else the error to end with.
     pub(super) fn after(
+        &mut self,
+        error: CallError,
+        unsent: Option<Box<Outgoing>>,
+    ) -> Result<Box<Outgoing>, CallError> {
+        match &mut self.0 {
+            Some(attempts) => attempts.after(error, unsent),
+            None => Err(error),
+        }
+    }
+
+    /// The error to end with.
+    pub(super) fn conclude(&mut self, error: CallError) -> CallError {
+        match &mut self.0 {
+            Some(attempts) => attempts.conclude(error),
+            None => error,
+        }
+    }
+}
+
+impl Attempts {
+    fn keep(&mut self, outgoing: &Outgoing) {
+        if self.made < MAX_RETRIES {
+            self.spare = Some(outgoing.clone().into());
+        }
+    }
+
+    fn after(
         &mut self,
         error: CallError,
         unsent: Option<Box<Outgoing>>,
@@ -76,7 +110,7 @@ impl Retries {
     }
 
     /// The last attempt did not run. A former one may have, and then that is what is to be said.
-    pub(super) fn conclude(&mut self, error: CallError) -> CallError {
+    fn conclude(&mut self, error: CallError) -> CallError {
         match (self.unknown.take(), error) {
             (Some(_), CallError::Timeout { timeout, cause, .. }) => {
                 CallError::Timeout { timeout, written: true, cause }

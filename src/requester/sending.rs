@@ -9,7 +9,7 @@ use super::calls::{Call, CallId, Outgoing, Phase};
 use super::correlation::CorrelationId;
 use super::{Requester, Subscription};
 use crate::Instant;
-use crate::connection::Misuse;
+use crate::connection::{Connection, Misuse};
 use crate::message::REPLY_TO;
 
 impl Requester {
@@ -43,16 +43,17 @@ impl Requester {
     }
 
     /// Sends a new call's request on this channel.
+    #[inline]
     pub(super) fn send_at_once(
         &mut self,
         now: Instant,
         channel: u16,
-        mut outgoing: Outgoing,
+        outgoing: &mut Outgoing,
         timeout: Duration,
     ) -> CallId {
         let id = self.register(now, Phase::BEGUN, outgoing.retry, timeout);
         self.in_flight = self.in_flight.saturating_add(1);
-        self.publish(now, id, channel, &mut outgoing);
+        self.publish(now, id, channel, outgoing);
         id
     }
 
@@ -123,10 +124,10 @@ impl Requester {
     }
 
     /// Publishes the request of a call that has just begun.
+    #[inline(always)]
     fn publish(&mut self, now: Instant, id: CallId, channel: u16, outgoing: &mut Outgoing) {
         let is_shared = self.shared_channel() == Some(channel);
-        let correlation_id = self.calls.correlation_id(id);
-        let Some(call) = self.calls.get_mut(id) else { return };
+        let Some((call, correlation_id)) = self.calls.with_correlation_id(id) else { return };
         call.retries.keep(outgoing);
         let expiration = expiration(call.deadline.since(now));
         let body_size = u64::try_from(outgoing.body.len()).unwrap_or(u64::MAX);
@@ -134,20 +135,17 @@ impl Requester {
         let template = if is_shared { self.templates.get(channel, outgoing) } else { None };
         let published = match template {
             Some(template) => self.connection.publish_with(channel, &outgoing.body, |out| {
-                template.write(&correlation_id, expiration, body_size, out);
+                template.write(correlation_id, expiration, body_size, out);
             }),
             None => {
-                let Outgoing { exchange, routing_key, properties, body, .. } = outgoing;
-                dress(properties, &correlation_id, expiration);
-                let publish = to(core::mem::take(exchange), core::mem::take(routing_key));
-                self.connection.publish(channel, &publish, properties, body)
+                publish_in_full(&mut self.connection, channel, outgoing, correlation_id, expiration)
             }
         };
         match published {
             Ok(()) => {
                 let length = u64::try_from(self.connection.transmit_len()).unwrap_or(u64::MAX);
                 let end = self.connection.transmitted().saturating_add(length);
-                call.phase = Phase::Sent { channel, body_size, end };
+                call.phase.sent(channel, body_size, end);
             }
             Err(misuse) => self.resolve(id, Err(misuse.into())),
         }
@@ -190,6 +188,20 @@ impl Requester {
     }
 }
 
+/// Publishes a request for which there is no template.
+fn publish_in_full(
+    connection: &mut Connection,
+    channel: u16,
+    outgoing: &mut Outgoing,
+    correlation_id: &CorrelationId,
+    expiration: u64,
+) -> Result<(), Misuse> {
+    let Outgoing { exchange, routing_key, properties, body, .. } = outgoing;
+    dress(properties, correlation_id, expiration);
+    let publish = to(core::mem::take(exchange), core::mem::take(routing_key));
+    connection.publish(channel, &publish, properties, body)
+}
+
 /// Whether the broker may close the channel over this request: if there is no such exchange or no
 /// permission for it, if the user is another, or if the body is larger than it takes.
 fn is_risky(outgoing: &Outgoing, proven_size: u64) -> bool {
@@ -216,7 +228,7 @@ pub(super) fn to(exchange: ShortStr, routing_key: ShortStr) -> basic::Publish {
 pub(super) fn dress(
     properties: &mut BasicProperties,
     correlation_id: &CorrelationId,
-    expiration: Decimal,
+    expiration: u64,
 ) {
     // 33 octets of 255.
     let correlation_id = ShortStr::copied(correlation_id).unwrap_or_default();
@@ -224,16 +236,16 @@ pub(super) fn dress(
     properties.message_id.get_or_insert_with(|| correlation_id.clone());
     properties.correlation_id = Some(correlation_id);
     properties.delivery_mode.get_or_insert(TRANSIENT);
-    properties
-        .expiration
-        .get_or_insert_with(|| ShortStr::copied(expiration.as_bytes()).unwrap_or_default());
+    properties.expiration.get_or_insert_with(|| {
+        ShortStr::copied(Decimal::new(expiration).as_bytes()).unwrap_or_default()
+    });
 }
 
 /// The time a request may wait in a queue, in milliseconds: as long as its caller waits. It is at
 /// least 1, since 0 would mean "only if a consumer is idle this moment".
-fn expiration(remaining: Duration) -> Decimal {
+fn expiration(remaining: Duration) -> u64 {
     let milliseconds = u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX);
-    Decimal::new(milliseconds.clamp(1, MAX_EXPIRATION))
+    milliseconds.clamp(1, MAX_EXPIRATION)
 }
 
 /// A number in decimal, without memory of its own.

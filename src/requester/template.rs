@@ -3,12 +3,14 @@
 //! Requests to a queue that are given no properties differ in their body, ids and time alone:
 //!
 //! ```text
-//!  basic.publish   content header                                                             body
-//! ┌─────────────┬─────────────────────────────────────────────────┬─────────────────────────┬──────┐
-//! │ queue, bits │ sizes, flags, mode, correlation-id, reply-to    │ expiration, message-id  │      │
-//! └─────────────┴─────────────────────────────────────────────────┴─────────────────────────┴──────┘
-//!  └── copied, then sizes and correlation-id are put in place ───┘ └── written ─────────────────────┘
+//!  basic.publish   content header
+//! ┌─────────────┬────────────────────────────────────────────────────────────────────────────────┐
+//! │ queue, bits │ body size, flags, mode, correlation-id, reply-to, expiration, message-id        │
+//! └─────────────┴───── ▲ ──────────────────────── ▲ ────────────────── ▲ ────────── ▲ ────────────┘
+//!                      └── put in place ──────────┘          if it is another       └── put in place
 //! ```
+//!
+//! Then all of it is copied.
 
 use alloc::vec::Vec;
 
@@ -18,7 +20,6 @@ use leveret_codec::{BasicProperties, FRAME_END, FRAME_HEADER_SIZE, ShortStr, enc
 use super::calls::Outgoing;
 use super::correlation::{self, CorrelationId};
 use super::sending::{Decimal, dress, to};
-use crate::message::REPLY_TO_NAME;
 
 /// By queue, for one channel.
 #[derive(Debug, Default)]
@@ -34,21 +35,23 @@ const MAX_TEMPLATES: usize = 64;
 
 impl Templates {
     /// What is common to requests like this on the channel. `None`: it is to be written in full.
-    pub(super) fn get(&mut self, channel: u16, outgoing: &Outgoing) -> Option<&Template> {
+    #[inline]
+    pub(super) fn get(&mut self, channel: u16, outgoing: &Outgoing) -> Option<&mut Template> {
         let Outgoing { exchange, routing_key, properties, .. } = outgoing;
         if !exchange.is_empty() || !properties.is_unset() {
             return None;
         }
+        let is_for_queue = |(queue, _): &(ShortStr, Template)| queue == routing_key;
+        if channel != self.channel || !self.by_queue.get(self.last).is_some_and(is_for_queue) {
+            self.last = self.place_of(channel, routing_key)?;
+        }
+        self.by_queue.get_mut(self.last).map(|(_, template)| template)
+    }
+
+    fn place_of(&mut self, channel: u16, queue: &ShortStr) -> Option<usize> {
         if channel != self.channel {
             *self = Self { channel, ..Self::default() };
         }
-        if self.by_queue.get(self.last).is_none_or(|(queue, _)| queue != routing_key) {
-            self.last = self.place_of(routing_key)?;
-        }
-        self.by_queue.get(self.last).map(|(_, template)| template)
-    }
-
-    fn place_of(&mut self, queue: &ShortStr) -> Option<usize> {
         let found = self.by_queue.iter().position(|(known, _)| known == queue);
         if found.is_none() && self.by_queue.len() < MAX_TEMPLATES {
             self.by_queue.push((queue.clone(), Template::new(self.channel, queue)));
@@ -58,68 +61,90 @@ impl Templates {
     }
 }
 
-/// The beginning of a request, up to its reply-to.
+/// Method and header of a request, as the last one had them.
 #[derive(Debug)]
 pub(super) struct Template {
     octets: BytesMut,
     /// Where its content header begins.
     header_at: usize,
+    /// Where its expiration begins: the octet that counts its digits.
+    expiration_at: usize,
+    /// In milliseconds.
+    expiration: u64,
 }
 
-/// Octets of the message-id and the end of the frame.
-const AFTER_EXPIRATION: usize = 1 + correlation::LENGTH + 1;
+/// Where the size of the body is in the content header's frame: behind class and weight.
+const BODY_SIZE: usize = FRAME_HEADER_SIZE + 4;
 
-/// Octets of the reply-to.
-const AFTER_CORRELATION_ID: usize = 1 + REPLY_TO_NAME.len();
+/// Where the correlation-id is there: behind flags, mode and its own length.
+const CORRELATION_ID: usize = BODY_SIZE + 8 + 4;
+
+/// The end of the correlation-id there.
+const CORRELATION_ID_END: usize = CORRELATION_ID + correlation::LENGTH;
+
+/// Octets of the message-id and the end of the frame.
+const MESSAGE_ID_AND_END: usize = correlation::LENGTH + 1;
 
 impl Template {
     fn new(channel: u16, queue: &ShortStr) -> Self {
         let mut properties = BasicProperties::EMPTY;
-        dress(&mut properties, &[b'0'; correlation::LENGTH], Decimal::new(0));
+        dress(&mut properties, &[b'0'; correlation::LENGTH], 0);
         let mut octets = BytesMut::new();
         to(ShortStr::EMPTY, queue.clone()).encode_frame(channel, &mut octets);
         let header_at = octets.len();
         encode_header(channel, 0, &properties, &mut octets);
-        // An expiration of one digit, and what follows, is left to each request.
-        octets.truncate(octets.len().saturating_sub(AFTER_EXPIRATION).saturating_sub(2));
-        Self { octets, header_at }
+        // One digit, and the octets that count it and the message-id.
+        let expiration_at = octets.len().saturating_sub(MESSAGE_ID_AND_END).saturating_sub(3);
+        Self { octets, header_at, expiration_at, expiration: 0 }
     }
 
     /// Appends method and header of a request.
+    #[inline]
     pub(super) fn write(
-        &self,
+        &mut self,
         correlation_id: &CorrelationId,
-        expiration: Decimal,
+        expiration: u64,
         body_size: u64,
         out: &mut BytesMut,
     ) {
-        let expiration = expiration.as_bytes();
-        let start = out.len();
+        // Most requests are sent at once, and have their whole timeout.
+        if expiration != self.expiration {
+            self.expire_after(expiration);
+        }
+        let header = self.octets.get_mut(self.header_at..).unwrap_or_default();
+        if let Some(header) = header.first_chunk_mut::<CORRELATION_ID_END>() {
+            put(header, BODY_SIZE, &body_size.to_be_bytes());
+            put(header, CORRELATION_ID, correlation_id);
+        }
+        if let Some(message_id) = header.last_chunk_mut::<MESSAGE_ID_AND_END>() {
+            put(message_id, 0, correlation_id);
+        }
         out.put_slice(&self.octets);
-        // At most 20 digits.
-        out.put_u8(u8::try_from(expiration.len()).unwrap_or(u8::MAX));
-        out.put_slice(expiration);
-        out.put_u8(u8::try_from(correlation_id.len()).unwrap_or(u8::MAX));
-        out.put_slice(correlation_id);
-        out.put_u8(FRAME_END);
+    }
 
-        let size =
-            self.octets.len().saturating_sub(self.header_at).saturating_sub(FRAME_HEADER_SIZE);
-        let size = size.saturating_add(expiration.len()).saturating_add(AFTER_EXPIRATION);
-        let header = start.saturating_add(self.header_at);
-        put(out, header.saturating_add(3), &u32::try_from(size).unwrap_or(u32::MAX).to_be_bytes());
-        // Behind class and weight.
-        let body_size_at = header.saturating_add(FRAME_HEADER_SIZE).saturating_add(4);
-        put(out, body_size_at, &body_size.to_be_bytes());
-        let id_end = start.saturating_add(self.octets.len()).saturating_sub(AFTER_CORRELATION_ID);
-        put(out, id_end.saturating_sub(correlation::LENGTH), correlation_id);
+    #[cold]
+    fn expire_after(&mut self, milliseconds: u64) {
+        let expiration = Decimal::new(milliseconds);
+        let digits = expiration.as_bytes();
+        self.octets.truncate(self.expiration_at);
+        // At most 20.
+        self.octets.put_u8(u8::try_from(digits.len()).unwrap_or(u8::MAX));
+        self.octets.put_slice(digits);
+        self.octets.put_u8(correlation::LENGTH as u8);
+        self.octets.put_bytes(b'0', correlation::LENGTH);
+        self.octets.put_u8(FRAME_END);
+        self.expiration = milliseconds;
+
+        let header = self.octets.get_mut(self.header_at..).unwrap_or_default();
+        let size = header.len().saturating_sub(FRAME_HEADER_SIZE).saturating_sub(1);
+        put(header, 3, &u32::try_from(size).unwrap_or(u32::MAX).to_be_bytes());
     }
 }
 
-#[inline]
-fn put(out: &mut BytesMut, at: usize, octets: &[u8]) {
-    if let Some(place) = out.get_mut(at..at.saturating_add(octets.len())) {
-        place.copy_from_slice(octets);
+#[inline(always)]
+fn put(octets: &mut [u8], at: usize, what: &[u8]) {
+    if let Some(place) = octets.get_mut(at..at.saturating_add(what.len())) {
+        place.copy_from_slice(what);
     }
 }
 
@@ -142,11 +167,11 @@ mod tests {
             let outgoing = outgoing(&vec![b'q'; queue.into()]);
             let mut written = BytesMut::from(&b"before"[..]);
             let template = templates.get(channel, &outgoing).unwrap();
-            template.write(&id, Decimal::new(time), body_size, &mut written);
+            template.write(&id, time, body_size, &mut written);
 
             let mut in_full = BytesMut::from(&b"before"[..]);
             let mut properties = BasicProperties::EMPTY;
-            dress(&mut properties, &id, Decimal::new(time));
+            dress(&mut properties, &id, time);
             to(ShortStr::EMPTY, outgoing.routing_key).encode_frame(channel, &mut in_full);
             encode_header(channel, body_size, &properties, &mut in_full);
             assert_eq!(written, in_full, "{queue} octets");
