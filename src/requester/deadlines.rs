@@ -122,7 +122,8 @@ mod tests {
                 let id = insert(second(at(number)), &mut deadlines, &mut calls);
                 assert!(calls.remove(id).is_some());
                 let length = deadlines.in_order.len() + deadlines.others.len();
-                assert!(length <= 2 * waiting.len() + SLACK + 2, "{length}");
+                // The call itself was there when the last pass was thought better of.
+                assert!(length <= 2 * (waiting.len() + 1) + SLACK + 1, "{length}");
             }
             let last = second(u64::MAX);
             let mut expired = core::iter::from_fn(|| deadlines.pop_expired(last, &calls));
