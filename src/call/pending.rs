@@ -65,11 +65,13 @@ fn make<'a>(
     }
     let operation = Operation::call(&request.outgoing);
     let chosen = request.pool.least_loaded();
-    let (outgoing, timeout) = (core::mem::take(&mut request.outgoing), request.timeout);
+    let RequestBuilder { outgoing, timeout, .. } = request;
     let (id, result, replaced) = operation.enter(|| {
-        chosen.shared.command(|requester, now| match requester.request(now, outgoing, timeout) {
-            Ok(id) => (Some(id), requester.poll_call(id, context), requester.take_discarded()),
-            Err(error) => (None, Poll::Ready(Err(error)), None),
+        chosen.shared.command(|requester, now| {
+            match requester.request_from(now, outgoing, *timeout) {
+                Ok(id) => (Some(id), requester.poll_call(id, context), requester.take_discarded()),
+                Err(error) => (None, Poll::Ready(Err(error)), None),
+            }
         })
     });
     drop(replaced);

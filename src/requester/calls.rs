@@ -177,15 +177,15 @@ impl Calls {
 
     /// The result of a call that is done, which is gone with it.
     pub(super) fn take_result(&mut self, id: CallId) -> Poll<Result<Reply, CallError>> {
-        let Some(slot) = self.slots.get_mut(id.slot as usize) else { return Poll::Pending };
-        match &mut slot.call {
-            Some(Call { phase: Phase::Done(result), .. }) if slot.generation == id.generation => {
-                // Nobody sees what is left there.
-                let result = core::mem::replace(result, Ok(Reply::default()));
-                slot.call = None;
-                self.free.push(id.slot);
-                Poll::Ready(result.map_err(|error| *error))
-            }
+        let is_its_own = |slot: &&mut Slot| slot.generation == id.generation;
+        let slot = self.slots.get_mut(id.slot as usize).filter(is_its_own);
+        let Some(call) = slot.and_then(|slot| slot.call.take_if(|call| call.phase.is_done()))
+        else {
+            return Poll::Pending;
+        };
+        self.free.push(id.slot);
+        match call.phase {
+            Phase::Done(result) => Poll::Ready(result.map_err(|error| *error)),
             _ => Poll::Pending,
         }
     }

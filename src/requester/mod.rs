@@ -164,6 +164,16 @@ impl Requester {
         mut outgoing: Outgoing,
         timeout: Duration,
     ) -> Result<CallId, CallError> {
+        self.request_from(now, &mut outgoing, timeout)
+    }
+
+    /// Makes a call of what is there, which need not be moved for it. Nothing of use is left.
+    pub(crate) fn request_from(
+        &mut self,
+        now: Instant,
+        outgoing: &mut Outgoing,
+        timeout: Duration,
+    ) -> Result<CallId, CallError> {
         match &self.ended {
             Some(ended) => return Err(ended_error(ended, false)),
             None if self.draining => return Err(CallError::Closed { written: false }),
@@ -184,11 +194,12 @@ impl Requester {
             return Err(CallError::Busy { limit: self.max_in_flight });
         }
         self.stats.calls = self.stats.calls.saturating_add(1);
-        if let Some(channel) = self.channel_at_once(&outgoing) {
-            return Ok(self.send_at_once(now, channel, &mut outgoing, timeout));
+        if let Some(channel) = self.channel_at_once(outgoing) {
+            return Ok(self.send_at_once(now, channel, outgoing, timeout));
         }
         let retry = outgoing.retry;
-        let id = self.register(now, Phase::Waiting(Box::new(outgoing)), retry, timeout);
+        let outgoing = Box::new(core::mem::take(outgoing));
+        let id = self.register(now, Phase::Waiting(outgoing), retry, timeout);
         self.forget_ended_waiting();
         self.waiting.push_back(id);
         self.start_waiting(now);
