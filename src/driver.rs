@@ -54,6 +54,8 @@ pub(crate) struct Driver<E: Engine, S, F> {
     /// comes next, and then nothing should be sent any more that would be lost with it.
     is_flooded: bool,
     output: BytesMut,
+    /// The socket has taken octets that it may be holding back, as one that encrypts does.
+    is_unflushed: bool,
     timer: Timer,
     /// When something is due, as of the last turn.
     deadline: Option<Instant>,
@@ -108,6 +110,7 @@ where
             room: READ_SIZE,
             is_flooded: false,
             output: BytesMut::new(),
+            is_unflushed: false,
             timer: Timer::default(),
             deadline: None,
             wake: Vec::new(),
@@ -200,6 +203,7 @@ where
         let transport = core::mem::replace(&mut self.transport, Transport::Down);
         let Transport::Up(stream) = transport else { return None };
         self.input.clear();
+        self.is_unflushed = false;
         self.shared.command(|engine, now| engine.poll_transmit(now, &mut self.output));
         Some((stream, core::mem::take(&mut self.output)))
     }
@@ -259,9 +263,25 @@ where
                 Poll::Ready(Ok(length)) => self.output.advance(length),
                 Poll::Ready(Err(error)) => return self.write_failed(&error),
             }
+            self.is_unflushed = true;
             progress = true;
         }
-        progress
+        match self.poll_flush(context) {
+            Ok(()) => progress,
+            Err(error) => self.write_failed(&error),
+        }
+    }
+
+    /// Of a plain socket, there is nothing to flush.
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        if self.is_unflushed
+            && let Transport::Up(stream) = &mut self.transport
+            && let Poll::Ready(result) = Pin::new(stream).poll_flush(context)
+        {
+            self.is_unflushed = false;
+            return result;
+        }
+        Ok(())
     }
 
     /// The peer may have said why before it closed the socket, so what it sent is read first.

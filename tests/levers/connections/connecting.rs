@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use leveret::broker::Broker;
 use leveret::{Client, ConnectError, Queue, Request, Server};
+use tokio::io::BufStream;
 
 use super::{client_of, echoes, server_of, until_open};
 use crate::patiently;
@@ -74,6 +75,21 @@ async fn an_address_without_a_broker_has_its_connections_go_to_the_next() {
     let builder = Client::builder("amqp://127.0.0.1:1,127.0.0.1:2").connections(2);
     let error = patiently(builder.connect()).await.unwrap_err();
     assert!(matches!(&error, ConnectError::NoAddress(errors) if errors.len() == 2), "{error}");
+}
+
+/// As one does that encrypts, or that has a buffer.
+#[tokio::test]
+async fn a_stream_that_holds_back_what_is_written_is_flushed() {
+    let broker = Broker::start().await.unwrap();
+    let server = server_of(&broker, 1)
+        .handle("echo", |request: Request| async move { Ok(request.into_body()) })
+        .start_over(BufStream::new(broker.connect()));
+    let server = patiently(server).await.unwrap();
+    let client = client_of(&broker, 1).connect_over(BufStream::new(broker.connect()));
+    let client = patiently(client).await.unwrap();
+    echoes(&client).await;
+    client.close().await;
+    server.shutdown().await.unwrap();
 }
 
 #[tokio::test]
