@@ -29,6 +29,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use self::shared::Guarded;
 use crate::Instant;
 use crate::engine::Engine;
+use crate::time::earlier;
 
 pub(crate) use self::clock::{Clock, Timer};
 pub(crate) use self::shared::{Shared, wake_all};
@@ -56,6 +57,8 @@ pub(crate) struct Driver<E: Engine, S, F> {
     output: BytesMut,
     /// The socket has taken octets that it may be holding back, as one that encrypts does.
     is_unflushed: bool,
+    /// The socket takes no more.
+    broken: Option<Broken>,
     timer: Timer,
     /// When something is due, as of the last turn.
     deadline: Option<Instant>,
@@ -67,6 +70,15 @@ enum Transport<S> {
     Up(S),
     Reaching(Reaching<S>),
     Down,
+}
+
+/// A socket that cannot be written to. The peer may have said why before it closed it, and that may not
+/// have arrived yet: so it is read to its end.
+struct Broken {
+    /// The operating system's words.
+    reason: String,
+    /// The end is most often there at once.
+    until: Instant,
 }
 
 /// What a turn has found.
@@ -91,6 +103,9 @@ const READ_LIMIT: usize = 0x4_0000;
 /// Turns in a row before other tasks get theirs.
 pub(crate) const TURNS: usize = 32;
 
+/// How long a peer's last words may take to arrive when nothing can be sent to it any more.
+const LAST_WORDS_TIMEOUT: Duration = Duration::from_millis(100);
+
 /// How long the last octets, such as close-ok, may take to leave after the end.
 pub(crate) const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -111,6 +126,7 @@ where
             is_flooded: false,
             output: BytesMut::new(),
             is_unflushed: false,
+            broken: None,
             timer: Timer::default(),
             deadline: None,
             wake: Vec::new(),
@@ -154,8 +170,11 @@ where
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             engine.handle_timeout(now);
         }
+        if let Some(Broken { reason, .. }) = self.broken.take_if(|broken| broken.until <= now) {
+            engine.handle_transport_error(now, reason);
+        }
         // What the socket has not taken yet goes first, and the engine keeps the rest.
-        if self.output.is_empty() {
+        if self.output.is_empty() && self.broken.is_none() {
             engine.poll_transmit(now, &mut self.output);
         }
         driver.get_or_insert_with(|| context.waker().clone()).clone_from(context.waker());
@@ -170,7 +189,8 @@ where
             is_finished: engine.is_finished(),
             has_woken: !(self.wake.is_empty() && self.todo.is_empty()),
         };
-        self.deadline = engine.poll_timeout();
+        let until = self.broken.as_ref().map(|broken| broken.until);
+        self.deadline = earlier(engine.poll_timeout(), until);
         let state = engine.connection_state();
         drop(guarded);
         self.shared.tell(state);
@@ -204,6 +224,7 @@ where
         let Transport::Up(stream) = transport else { return None };
         self.input.clear();
         self.is_unflushed = false;
+        self.broken = None;
         self.shared.command(|engine, now| engine.poll_transmit(now, &mut self.output));
         Some((stream, core::mem::take(&mut self.output)))
     }
@@ -244,10 +265,17 @@ where
         };
         let mut guarded = self.shared.lock();
         let now = self.shared.clock().now();
+        let mut broken = || self.broken.take().map(|broken| broken.reason);
         match result {
-            Ok(0) => guarded.engine.handle_eof(now),
+            Ok(0) => match broken() {
+                Some(reason) => guarded.engine.handle_transport_error(now, reason),
+                None => guarded.engine.handle_eof(now),
+            },
             Ok(_) => guarded.engine.handle_input(now, &mut self.input),
-            Err(error) => guarded.engine.handle_transport_error(now, error.to_string()),
+            Err(error) => {
+                let reason = broken().unwrap_or_else(|| error.to_string());
+                guarded.engine.handle_transport_error(now, reason);
+            }
         }
         true
     }
@@ -284,13 +312,11 @@ where
         Ok(())
     }
 
-    /// The peer may have said why before it closed the socket, so what it sent is read first.
     fn write_failed(&mut self, error: &io::Error) -> bool {
         self.output.clear();
-        let mut nobody = Context::from_waker(Waker::noop());
-        while self.poll_read(&mut nobody) && !self.shared.query(|engine| engine.is_disconnected()) {
-        }
-        self.shared.command(|engine, now| engine.handle_transport_error(now, error.to_string()));
+        self.is_unflushed = false;
+        let until = self.shared.clock().now().after(LAST_WORDS_TIMEOUT);
+        self.broken = Some(Broken { reason: error.to_string(), until });
         true
     }
 }

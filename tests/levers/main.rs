@@ -11,6 +11,7 @@ mod observing;
 mod reconnecting;
 mod secrecy;
 mod slowness;
+mod streams;
 
 use std::time::Duration;
 
