@@ -272,6 +272,10 @@ where
                 None => guarded.engine.handle_eof(now),
             },
             Ok(_) => guarded.engine.handle_input(now, &mut self.input),
+            // An encrypted one says in this way what it heard.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                guarded.engine.handle_transport_refusal(now, error.to_string());
+            }
             Err(error) => {
                 let reason = broken().unwrap_or_else(|| error.to_string());
                 guarded.engine.handle_transport_error(now, reason);

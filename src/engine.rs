@@ -179,6 +179,12 @@ pub trait Engine: Send + 'static {
         self.process(now);
     }
 
+    /// The transport has ended, and knows the peer's reason: what TLS calls an alert.
+    fn handle_transport_refusal(&mut self, now: Instant, reason: String) {
+        self.connection_mut().handle_transport_refusal(reason);
+        self.process(now);
+    }
+
     /// Whoever drives the engine has ended: there will be no transport any more.
     fn handle_end_of_driver(&mut self, now: Instant, reason: String) {
         if !self.is_finished() {

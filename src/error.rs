@@ -262,6 +262,7 @@ impl SessionError {
         match self {
             Self::Connection(
                 Connection::LoginRefused { .. }
+                | Connection::TransportRefused { .. }
                 | Connection::VirtualHostRefused { .. }
                 | Connection::NoMechanism { .. }
                 | Connection::NotAmqp(_)

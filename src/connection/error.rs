@@ -26,6 +26,12 @@ pub enum ConnectionError {
         /// What was going on.
         stage: &'static str,
     },
+    /// The transport ended before the connection was open, and knows why: what TLS calls an alert.
+    #[error("{reason}")]
+    TransportRefused {
+        /// Why.
+        reason: String,
+    },
     /// The broker offers no login of the kind that was asked for.
     #[error("the broker offers the login mechanisms \"{offered}\", and not {wanted}")]
     NoMechanism {

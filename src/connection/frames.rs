@@ -117,6 +117,19 @@ impl Connection {
         self.finish(result);
     }
 
+    /// The transport has ended, and knows the peer's reason: what TLS calls an alert. One that refuses
+    /// our certificate comes when TLS is done for us, and the AMQP handshake under way.
+    pub fn handle_transport_refusal(&mut self, reason: String) {
+        match self.state {
+            State::ExpectStart | State::ExpectTune | State::ExpectOpenOk => {
+                self.finish(Err(ConnectionError::TransportRefused { reason }));
+            }
+            State::Closed | State::ExpectCloseOk | State::Open => {
+                self.handle_transport_error(reason);
+            }
+        }
+    }
+
     /// Time has come to [`poll_timeout`](Self::poll_timeout), or passed.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.deadline.is_some_and(|deadline| deadline <= now) {

@@ -161,6 +161,18 @@ fn the_socket_fails_during_the_handshake() {
     }
 }
 
+/// As TLS does, which tells late that the peer refuses our certificate.
+#[test]
+fn the_transport_knows_why_it_ends() {
+    for (mut dialogue, _) in stages() {
+        dialogue.connection.handle_transport_refusal("no certificate".to_owned());
+        dialogue.ends_with_text("no certificate");
+    }
+    let mut dialogue = Dialogue::open();
+    dialogue.connection.handle_transport_refusal("no certificate".to_owned());
+    dialogue.ends_with_text("the connection was lost: no certificate");
+}
+
 #[test]
 fn the_socket_ends_within_a_frame() {
     for (mut dialogue, stage) in stages() {
