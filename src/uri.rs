@@ -45,7 +45,14 @@ pub use self::query::AuthMechanism;
 /// | `connection_timeout` | the default | **milliseconds**, 1 to 4294967295 |
 /// | `channel_max` | the default | 0 to 65535 |
 /// | `frame_max` | the default | octets, 0 or 4096 to 4294967295 |
-/// | `auth_mechanism` | PLAIN, on this machine only | `plain`, `amqplain` or `external` in any case; may repeat, the first that Leveret knows counts |
+/// | `auth_mechanism` | PLAIN; without TLS, on this machine only | `plain`, `amqplain` or `external` in any case; may repeat, the first that Leveret knows counts |
+/// | `cacertfile` | the system's CAs | the path of a file in PEM: who may have signed the broker's certificate |
+/// | `certfile` | none | the path of a file in PEM: a client certificate, and those between it and its CA |
+/// | `keyfile` | the same as `certfile` | the path of a file in PEM: its key |
+/// | `server_name_indication` | the host | whom the broker's certificate has to be for |
+/// | `verify` | `verify_peer` | `verify_peer`; nothing switches it off |
+///
+/// The last five are for TLS, and refused with `amqp`. The files are read for each connection.
 ///
 /// PLAIN and AMQPLAIN send the password as it is. Without TLS, a client or server sends it to
 /// another machine only if `auth_mechanism` asks for that by name.
@@ -158,6 +165,27 @@ impl Uri {
     /// `auth_mechanism`: how to log in. With several of them, the first that Leveret knows.
     pub fn auth_mechanism(&self) -> Option<AuthMechanism> {
         self.query.auth_mechanism
+    }
+
+    /// `cacertfile`: the path of the CAs that may have signed the broker's certificate.
+    pub fn ca_certificate_file(&self) -> Option<&str> {
+        self.query.ca_certificate_file.as_deref()
+    }
+
+    /// `certfile`: the path of a client certificate.
+    pub fn certificate_file(&self) -> Option<&str> {
+        self.query.certificate_file.as_deref()
+    }
+
+    /// `keyfile`: the path of its key. `None`: it is in the file of the certificate.
+    pub fn key_file(&self) -> Option<&str> {
+        self.query.key_file.as_deref()
+    }
+
+    /// `server_name_indication`: the host that the broker's certificate is for, if that is not the
+    /// host to connect to.
+    pub fn server_name(&self) -> Option<&str> {
+        self.query.server_name.as_deref()
     }
 }
 

@@ -25,6 +25,8 @@ fn facts(uri: &Uri) -> impl PartialEq + core::fmt::Debug {
         (uri.is_tls(), uri.username().to_owned(), uri.addresses().to_vec()),
         (uri.virtual_host().clone(), uri.heartbeat(), uri.connection_timeout()),
         (uri.channel_max(), uri.frame_max(), uri.auth_mechanism()),
+        [uri.ca_certificate_file(), uri.certificate_file(), uri.key_file(), uri.server_name()]
+            .map(|text| text.map(str::to_owned)),
     )
 }
 
@@ -40,4 +42,5 @@ fn hides(password: &[u8], uri: &str, texts: &[&str]) {
 
 const ALWAYS: &str = "Uri { is_tls: false, true, username: , password: Secret(***), addresses: [Address { host: , port: 5672, 5671 }], \
     virtual_host: , query: Query { heartbeat: Some(), None, connection_timeout: None, \
-    channel_max: None, frame_max: None, auth_mechanism: None } } guest localhost amqp:// amqps:// Plain AmqPlain External";
+    channel_max: None, frame_max: None, auth_mechanism: None, ca_certificate_file: None, \
+    certificate_file: None, key_file: None, server_name: None } } guest localhost amqp:// amqps:// Plain AmqPlain External";

@@ -110,20 +110,45 @@ pub enum UriError {
     /// A query parameter that nobody knows.
     #[error(
         "unknown query parameter {name:?}: known are auth_mechanism, channel_max, \
-         connection_timeout, frame_max and heartbeat"
+         connection_timeout, frame_max and heartbeat, and for TLS cacertfile, certfile, keyfile, \
+         server_name_indication and verify"
     )]
     UnknownParameter {
         /// Its name.
         name: String,
     },
-    /// A query parameter for TLS, such as `cacertfile`.
+    /// A query parameter for TLS that Leveret does not know, such as `depth`.
     #[error(
-        "the query parameter {name} is for TLS, whose options are not supported yet: remove it"
+        "the query parameter {name} is for TLS and not supported: remove it; supported are \
+         cacertfile, certfile, keyfile, server_name_indication and verify"
     )]
     TlsParameter {
         /// Its name.
         name: &'static str,
     },
+    /// A query parameter for TLS, such as `cacertfile`, in a URI without TLS.
+    #[error(
+        "the query parameter {name} is for TLS, and amqp:// is without: write amqps://, and its \
+         port (5671 unless configured)"
+    )]
+    TlsParameterWithoutTls {
+        /// Its name.
+        name: &'static str,
+    },
+    /// `verify=verify_none`.
+    #[error(
+        "verify=verify_none would take anybody for the broker and send it the password, so \
+         Leveret always verifies: name the CA that has signed the broker's certificate, with the \
+         query parameter cacertfile, and the host that it is for, if that is another, with \
+         server_name_indication"
+    )]
+    VerifyNone,
+    /// `keyfile` without `certfile`.
+    #[error(
+        "the query parameter keyfile is the key to a client certificate: name that too, with \
+         certfile"
+    )]
+    KeyWithoutCertificate,
     /// The same query parameter a second time.
     #[error("the query parameter {name} is given more than once")]
     RepeatedParameter {

@@ -38,7 +38,7 @@ pub(super) fn uri(text: &str) -> Result<Uri, UriError> {
         password,
         addresses: addresses(hosts, if is_tls { 5671 } else { 5672 })?,
         virtual_host: virtual_host(path)?,
-        query: Query::parse(query)?,
+        query: Query::parse(query, is_tls)?,
     })
 }
 

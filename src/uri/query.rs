@@ -6,7 +6,7 @@ use core::str::FromStr;
 use core::time::Duration;
 
 use super::UriError;
-use super::percent::decode;
+use super::percent::{Encoded, decode};
 
 /// What the query says. `None`: nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,6 +16,10 @@ pub(super) struct Query {
     pub(super) channel_max: Option<u16>,
     pub(super) frame_max: Option<u32>,
     pub(super) auth_mechanism: Option<AuthMechanism>,
+    pub(super) ca_certificate_file: Option<String>,
+    pub(super) certificate_file: Option<String>,
+    pub(super) key_file: Option<String>,
+    pub(super) server_name: Option<String>,
 }
 
 /// A SASL mechanism that Leveret can log in with.
@@ -38,28 +42,25 @@ pub enum AuthMechanism {
     External,
 }
 
-/// The parameters of the specification that say how TLS is done.
-const TLS_PARAMETERS: [&str; 9] = [
-    "cacertfile",
-    "certfile",
-    "customize_hostname_check",
-    "depth",
-    "fail_if_no_peer_cert",
-    "keyfile",
-    "password",
-    "server_name_indication",
-    "verify",
-];
+/// The parameters for TLS that Leveret knows.
+const TLS_PARAMETERS: [&str; 5] =
+    ["cacertfile", "certfile", "keyfile", "server_name_indication", "verify"];
+
+/// Those that it does not.
+const OTHER_TLS_PARAMETERS: [&str; 4] =
+    ["customize_hostname_check", "depth", "fail_if_no_peer_cert", "password"];
 
 impl Query {
     /// `query = [ parameter *( "&" parameter ) ]`, `parameter = name "=" value`
-    pub(super) fn parse(text: &str) -> Result<Self, UriError> {
+    pub(super) fn parse(text: &str, is_tls: bool) -> Result<Self, UriError> {
         let mut query = Self::default();
         let mut mechanisms_given = false;
+        let mut verify = None;
         for parameter in text.split('&').filter(|parameter| !parameter.is_empty()) {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             let name = decode(name, "the name of a query parameter")?;
             let value = decode(value, "the value of a query parameter")?;
+            refuse_tls_parameter(&name, is_tls)?;
             match name.as_str() {
                 "heartbeat" => query.set_heartbeat(&value)?,
                 "connection_timeout" => query.set_connection_timeout(&value)?,
@@ -70,8 +71,16 @@ impl Query {
                     query.auth_mechanism =
                         query.auth_mechanism.or_else(|| AuthMechanism::named(&value));
                 }
-                _ => return Err(refused(name)),
+                "cacertfile" => set_path(&mut query.ca_certificate_file, "cacertfile", value)?,
+                "certfile" => set_path(&mut query.certificate_file, "certfile", value)?,
+                "keyfile" => set_path(&mut query.key_file, "keyfile", value)?,
+                "server_name_indication" => query.set_server_name(value)?,
+                "verify" => set_verify(&mut verify, &value)?,
+                _ => return Err(UriError::UnknownParameter { name }),
             }
+        }
+        if query.key_file.is_some() && query.certificate_file.is_none() {
+            return Err(UriError::KeyWithoutCertificate);
         }
         if mechanisms_given && query.auth_mechanism.is_none() {
             return Err(UriError::AuthMechanism);
@@ -103,6 +112,26 @@ impl Query {
         let octets = number(value).filter(|octets| !(1..4096).contains(octets));
         set(&mut self.frame_max, "frame_max", octets, expected)
     }
+
+    /// The Erlang client takes "disable" for not to look at the name at all.
+    fn set_server_name(&mut self, value: String) -> Result<(), UriError> {
+        let expected = "the name or address that the broker's certificate is for, which is always \
+                        checked";
+        let name = Some(value).filter(|name| !(name.is_empty() || name == "disable"));
+        set(&mut self.server_name, "server_name_indication", name, expected)
+    }
+}
+
+fn set_path(field: &mut Option<String>, name: &'static str, value: String) -> Result<(), UriError> {
+    set(field, name, Some(value).filter(|path| !path.is_empty()), "the path of a file")
+}
+
+/// Leveret does nothing else, so there is nothing to keep.
+fn set_verify(field: &mut Option<()>, value: &str) -> Result<(), UriError> {
+    match value {
+        "verify_none" => Err(UriError::VerifyNone),
+        _ => set(field, "verify", (value == "verify_peer").then_some(()), "verify_peer"),
+    }
 }
 
 fn set<T>(
@@ -123,10 +152,14 @@ fn number<T: FromStr>(value: &str) -> Option<T> {
     value.bytes().all(|octet| octet.is_ascii_digit()).then(|| value.parse().ok()).flatten()
 }
 
-fn refused(name: String) -> UriError {
-    match TLS_PARAMETERS.into_iter().find(|parameter| *parameter == name) {
-        Some(name) => UriError::TlsParameter { name },
-        None => UriError::UnknownParameter { name },
+/// Whoever writes one of these without TLS, or one that Leveret does not know, takes the connection for
+/// safer than it is.
+fn refuse_tls_parameter(name: &str, is_tls: bool) -> Result<(), UriError> {
+    let find = |parameters: &[&'static str]| parameters.iter().find(|it| **it == name).copied();
+    match (find(&TLS_PARAMETERS), find(&OTHER_TLS_PARAMETERS)) {
+        (_, Some(name)) => Err(UriError::TlsParameter { name }),
+        (Some(name), None) if !is_tls => Err(UriError::TlsParameterWithoutTls { name }),
+        _ => Ok(()),
     }
 }
 
@@ -151,12 +184,18 @@ impl AuthMechanism {
 impl fmt::Display for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let milliseconds = self.connection_timeout.map(|timeout| timeout.as_millis().to_string());
+        let encoded =
+            |text: &Option<String>| text.as_ref().map(|text| Encoded(text.as_bytes()).to_string());
         let parameters = [
             ("heartbeat", self.heartbeat.map(|seconds| seconds.to_string())),
             ("connection_timeout", milliseconds),
             ("channel_max", self.channel_max.map(|channels| channels.to_string())),
             ("frame_max", self.frame_max.map(|octets| octets.to_string())),
             ("auth_mechanism", self.auth_mechanism.map(|mechanism| mechanism.name().to_string())),
+            ("cacertfile", encoded(&self.ca_certificate_file)),
+            ("certfile", encoded(&self.certificate_file)),
+            ("keyfile", encoded(&self.key_file)),
+            ("server_name_indication", encoded(&self.server_name)),
         ];
         let mut separator = '?';
         for (name, value) in parameters {

@@ -137,6 +137,21 @@ fn the_query_is_read() {
 }
 
 #[test]
+fn the_query_says_how_tls_is_done() {
+    let uri = parse(
+        "amqps://host?cacertfile=/etc/my%20ca.pem&certfile=C:%5cguest.pem&keyfile=key\
+         &server_name_indication=rabbit.example&verify=verify_peer&auth_mechanism=external",
+    );
+    assert_eq!(uri.ca_certificate_file(), Some("/etc/my ca.pem"));
+    assert_eq!(uri.certificate_file(), Some("C:\\guest.pem"));
+    assert_eq!(uri.key_file(), Some("key"));
+    assert_eq!(uri.server_name(), Some("rabbit.example"));
+    assert_eq!(uri.auth_mechanism(), Some(AuthMechanism::External));
+    let uri = parse("amqps://host?certfile=both.pem");
+    assert_eq!((uri.certificate_file(), uri.key_file()), (Some("both.pem"), None));
+}
+
+#[test]
 fn an_empty_query_says_nothing() {
     for text in ["amqp://host", "amqp://host?", "amqp://host?&"] {
         assert_eq!(parse(text).query, Query::default(), "{text}");
@@ -197,6 +212,12 @@ fn display_says_everything_but_the_password() {
              &heartbeat=30",
             "amqp://guest:***@localhost:5672/%2f?heartbeat=30&connection_timeout=1500\
              &channel_max=7&frame_max=0&auth_mechanism=external",
+        ),
+        (
+            "amqps://?verify=verify_peer&server_name_indication=a&keyfile=k&certfile=c%26d\
+             &cacertfile=/e/f.pem",
+            "amqps://guest:***@localhost:5671/%2f?cacertfile=%2fe%2ff.pem&certfile=c%26d\
+             &keyfile=k&server_name_indication=a",
         ),
     ] {
         let uri = parse(text);

@@ -34,7 +34,8 @@ async fn a_uri_that_is_none_is_explained() {
         (
             format!("amqp://alice:{PASSWORD}@rabbit?hearbeat=5"),
             "unknown query parameter \"hearbeat\": known are auth_mechanism, channel_max, \
-             connection_timeout, frame_max and heartbeat",
+             connection_timeout, frame_max and heartbeat, and for TLS cacertfile, certfile, \
+             keyfile, server_name_indication and verify",
         ),
     ] {
         for error in

@@ -203,30 +203,74 @@ fn with_an_unknown_parameter() {
     ] {
         let expected = format!(
             "unknown query parameter {name}: known are auth_mechanism, channel_max, \
-             connection_timeout, frame_max and heartbeat"
+             connection_timeout, frame_max and heartbeat, and for TLS cacertfile, certfile, \
+             keyfile, server_name_indication and verify"
         );
         assert_refused(&format!("amqp://host?{query}"), &expected);
     }
 }
 
 #[test]
-fn with_a_parameter_for_tls() {
-    for name in [
-        "cacertfile",
-        "certfile",
-        "customize_hostname_check",
-        "depth",
-        "fail_if_no_peer_cert",
-        "keyfile",
-        "password",
-        "server_name_indication",
-        "verify",
-    ] {
+fn with_a_parameter_for_tls_that_is_not_supported() {
+    for name in ["customize_hostname_check", "depth", "fail_if_no_peer_cert", "password"] {
         let expected = format!(
-            "the query parameter {name} is for TLS, whose options are not supported yet: remove it"
+            "the query parameter {name} is for TLS and not supported: remove it; supported are \
+             cacertfile, certfile, keyfile, server_name_indication and verify"
         );
         assert_refused(&format!("amqps://host?heartbeat=5&{name}=x/y"), &expected);
+        assert_refused(&format!("amqp://host?{name}=x/y"), &expected);
     }
+}
+
+/// Whoever writes it takes the connection for a safe one.
+#[test]
+fn with_a_parameter_for_tls_where_there_is_none() {
+    for name in ["cacertfile", "certfile", "keyfile", "server_name_indication", "verify"] {
+        let expected = format!(
+            "the query parameter {name} is for TLS, and amqp:// is without: write amqps://, and \
+             its port (5671 unless configured)"
+        );
+        assert_refused(&format!("amqp://host?heartbeat=5&{name}=x/y"), &expected);
+    }
+}
+
+#[test]
+fn with_a_broker_that_is_not_verified() {
+    let expected = "verify=verify_none would take anybody for the broker and send it the \
+                    password, so Leveret always verifies: name the CA that has signed the \
+                    broker's certificate, with the query parameter cacertfile, and the host that \
+                    it is for, if that is another, with server_name_indication";
+    assert_refused("amqps://host?verify=verify_none", expected);
+    assert_refused("amqps://host?verify=verify_peer&verify=verify_none", expected);
+    assert_refused(
+        "amqps://host?verify=VERIFY_PEER",
+        "the value of the query parameter verify is to be verify_peer",
+    );
+    for name in ["disable", ""] {
+        assert_refused(
+            &format!("amqps://host?server_name_indication={name}"),
+            "the value of the query parameter server_name_indication is to be the name or address \
+             that the broker's certificate is for, which is always checked",
+        );
+    }
+}
+
+#[test]
+fn with_files_that_have_no_path() {
+    for name in ["cacertfile", "certfile", "keyfile"] {
+        let expected =
+            format!("the value of the query parameter {name} is to be the path of a file");
+        assert_refused(&format!("amqps://host?{name}="), &expected);
+    }
+}
+
+#[test]
+fn with_a_key_to_nothing() {
+    assert_refused(
+        "amqps://host?keyfile=/tmp/key.pem",
+        "the query parameter keyfile is the key to a client certificate: name that too, with \
+         certfile",
+    );
 }
 
 #[test]
@@ -235,6 +279,19 @@ fn with_a_parameter_given_twice() {
         let (name, _) = parameter.split_once('=').unwrap();
         assert_refused(
             &format!("amqp://host?{parameter}&{parameter}"),
+            &format!("the query parameter {name} is given more than once"),
+        );
+    }
+    for parameter in [
+        "cacertfile=a",
+        "certfile=a",
+        "keyfile=a",
+        "server_name_indication=a",
+        "verify=verify_peer",
+    ] {
+        let (name, _) = parameter.split_once('=').unwrap();
+        assert_refused(
+            &format!("amqps://host?{parameter}&{parameter}"),
             &format!("the query parameter {name} is given more than once"),
         );
     }

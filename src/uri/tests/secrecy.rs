@@ -88,6 +88,7 @@ fn a_right_password_is_kept() {
         format!("{uri:?}"),
         "Uri { is_tls: false, username: \"plover\", password: Secret(***), addresses: \
          [Address { host: \"host\", port: 5672 }], virtual_host: \"/\", query: Query { heartbeat: \
-         None, connection_timeout: None, channel_max: None, frame_max: None, auth_mechanism: None } }"
+         None, connection_timeout: None, channel_max: None, frame_max: None, auth_mechanism: None, \
+         ca_certificate_file: None, certificate_file: None, key_file: None, server_name: None } }"
     );
 }
