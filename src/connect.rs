@@ -2,6 +2,7 @@
 
 mod error;
 mod login;
+mod reach;
 
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
@@ -10,18 +11,23 @@ use std::time::Duration;
 
 use leveret_codec::LongStr;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-use self::login::{credentials, may_log_in};
+use self::login::credentials;
+use self::reach::Tcp;
 use crate::connection::{Config, ConnectionError};
 use crate::driver::{Clock, Connect, Driver, Shared};
 use crate::engine::Engine;
+#[cfg(feature = "tls")]
+use crate::tls::{Tls, TlsOptions, TlsOptionsError};
 use crate::uri::{Address, Uri};
 use crate::{Instant, Reconnect, Reconnecting, SessionError, trace};
 
 pub use self::error::ConnectError;
+pub(crate) use self::reach::Reach;
+#[cfg(feature = "tls")]
+pub(crate) use self::reach::tcp;
 
 /// What client and server have in common: where the broker is, how to be its guest, and what to do
 /// when it goes.
@@ -29,6 +35,9 @@ pub use self::error::ConnectError;
 pub(crate) struct Options {
     uri: Uri,
     config: Config,
+    /// How to encrypt, if the URI asks for it.
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
     /// Which of the addresses to try first.
     first_address: usize,
     pub(crate) connect_timeout: Duration,
@@ -42,6 +51,7 @@ pub(crate) const MAX_BODY_SIZE: u64 = 16 * 1024 * 1024;
 
 impl Options {
     pub(crate) fn new(uri: Uri) -> Result<Self, ConnectError> {
+        #[cfg(not(feature = "tls"))]
         if uri.is_tls() {
             let [address, ..] = uri.addresses() else {
                 return Err(ConnectError::NoAddress(vec![]));
@@ -58,7 +68,25 @@ impl Options {
         config.frame_max = uri.frame_max().unwrap_or(config.frame_max);
         let connect_timeout = uri.connection_timeout().unwrap_or(CONNECT_TIMEOUT);
         let reconnect = Reconnect::default();
-        Ok(Self { uri, config, first_address: 0, connect_timeout, reconnect })
+        Ok(Self {
+            #[cfg(feature = "tls")]
+            tls: uri.is_tls().then(|| Tls::new(TlsOptions::new(), &uri)),
+            uri,
+            config,
+            first_address: 0,
+            connect_timeout,
+            reconnect,
+        })
+    }
+
+    /// Somebody who says how to encrypt is not to find out that nobody does.
+    #[cfg(feature = "tls")]
+    pub(crate) fn set_tls(&mut self, options: TlsOptions) -> Result<(), ConnectError> {
+        if !self.uri.is_tls() {
+            return Err(TlsOptionsError::WithoutTls.into());
+        }
+        self.tls = Some(Tls::new(options, &self.uri));
+        Ok(())
     }
 
     pub(crate) fn set_connection_name(&mut self, name: &str) -> Result<(), ConnectError> {
@@ -87,16 +115,40 @@ impl Options {
         E::Work: Send,
         F: Work<E>,
     {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = self.tls.clone() {
+            return self.connect_by(tls, engine, work, ready).await;
+        }
+        self.connect_by(Tcp, engine, work, ready).await
+    }
+
+    async fn connect_by<R, E, F>(
+        self,
+        reach: R,
+        engine: impl Fn(Start) -> E,
+        work: F,
+        ready: Ready<E>,
+    ) -> Result<Arc<Shared<E>>, ConnectError>
+    where
+        R: Reach,
+        E: Engine,
+        E::Work: Send,
+        F: Work<E>,
+    {
         let options = Arc::new(self);
         let mut errors = Vec::new();
         let addresses = options.uri.addresses();
         let in_turn = addresses.iter().enumerate().cycle().skip(options.first_address);
         for (number, address) in in_turn.take(addresses.len()) {
-            let reach = options.tcp(address);
-            let connect = Arc::clone(&options).reconnecting();
-            let begin = Begin { address, number, reconnect: options.reconnect, connect };
-            match options.begin(begin, reach, &engine, work.clone(), ready).await {
+            let stream = reach.reach(&options.uri, address);
+            let connect = Arc::clone(&options).reconnecting(reach.clone());
+            let reconnect = options.reconnect;
+            let begin = Begin { address, number, stage: R::STAGE, reconnect, connect };
+            match options.begin(begin, stream, &engine, work.clone(), ready).await {
                 Ok(shared) => return Ok(shared),
+                // It would be the same at the next address.
+                #[cfg(feature = "tls")]
+                Err(error @ ConnectError::TlsOptions(_)) => return Err(error),
                 Err(error) => errors.push(error),
             }
         }
@@ -106,7 +158,8 @@ impl Options {
         })
     }
 
-    /// Does the same over a stream that is there, and that nothing can take the place of.
+    /// Does the same over a stream that is there, and that nothing can take the place of. If the URI asks
+    /// for TLS, that is what is spoken on it.
     pub(crate) async fn connect_over<E, F, S>(
         self,
         stream: S,
@@ -123,39 +176,28 @@ impl Options {
         let [address, ..] = self.uri.addresses() else {
             return Err(ConnectError::NoAddress(vec![]));
         };
-        let connect: Connect<S> = Box::new(|_| Box::pin(std::future::pending()));
-        let begin = Begin { address, number: 0, reconnect: Reconnect::never(), connect };
-        self.begin(begin, async { Ok(stream) }, &engine, work, ready).await
-    }
-
-    /// A socket to an address of the broker's, fit for the login.
-    async fn tcp(&self, address: &Address) -> Result<TcpStream, ConnectError> {
-        let connect = async || {
-            let stream = TcpStream::connect((address.host(), address.port())).await?;
-            stream.set_nodelay(true)?;
-            Ok((stream.peer_addr()?, stream))
-        };
-        let address = || address.to_string();
-        let (peer, stream) = connect()
-            .await
-            .map_err(|source| ConnectError::Unreachable { address: address(), source })?;
-        if !may_log_in(self.uri.auth_mechanism(), peer) {
-            return Err(ConnectError::PasswordInTheClear { address: address(), peer });
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.tls {
+            let stream = tls.over(stream, address);
+            return self
+                .begin(Begin::once(address, Tls::STAGE), stream, &engine, work, ready)
+                .await;
         }
-        Ok(stream)
+        let stream = async { Ok(stream) };
+        self.begin(Begin::once(address, Tcp::STAGE), stream, &engine, work, ready).await
     }
 
-    /// Makes further sockets.
-    fn reconnecting(self: Arc<Self>) -> Connect<TcpStream> {
+    /// Makes further streams.
+    fn reconnecting<R: Reach>(self: Arc<Self>, reach: R) -> Connect<R::Stream> {
         Box::new(move |number| {
-            let options = Arc::clone(&self);
+            let (options, reach) = (Arc::clone(&self), reach.clone());
             Box::pin(async move {
                 let address = options.uri.addresses().get(number).ok_or("there is no address")?;
                 let limit = options.connect_timeout;
-                match timeout(limit, options.tcp(address)).await {
+                match timeout(limit, reach.reach(&options.uri, address)).await {
                     Ok(Ok(stream)) => Ok(stream),
                     Ok(Err(error)) => Err(error.to_string()),
-                    Err(_) => Err(timed_out(address, limit, REACHING).to_string()),
+                    Err(_) => Err(timed_out(address, limit, R::STAGE).to_string()),
                 }
             })
         })
@@ -166,7 +208,7 @@ impl Options {
     async fn begin<E, F, S>(
         &self,
         begin: Begin<'_, S>,
-        reach: impl Future<Output = Result<S, ConnectError>>,
+        stream: impl Future<Output = Result<S, ConnectError>>,
         engine: impl Fn(Start) -> E,
         work: F,
         ready: Ready<E>,
@@ -177,11 +219,11 @@ impl Options {
         F: Work<E>,
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let Begin { address, number, reconnect: policy, connect } = begin;
+        let Begin { address, number, stage, reconnect: policy, connect } = begin;
         let limit = self.connect_timeout;
         let clock = Clock::start();
         let stream =
-            timeout(limit, reach).await.map_err(|_| timed_out(address, limit, REACHING))??;
+            timeout(limit, stream).await.map_err(|_| timed_out(address, limit, stage))??;
 
         // The handshake has what is left, and says what it was waiting for if that is too little.
         let now = clock.now();
@@ -239,12 +281,19 @@ impl<E: Engine, F> Work<E> for F where
 struct Begin<'a, S> {
     address: &'a Address,
     number: usize,
+    /// What goes on until there is a stream.
+    stage: &'static str,
     reconnect: Reconnect,
     connect: Connect<S>,
 }
 
-/// What was going on when a socket did not come in time.
-const REACHING: &str = "when it was to be reached";
+impl<'a, S: Send + 'static> Begin<'a, S> {
+    /// Nothing comes after it.
+    fn once(address: &'a Address, stage: &'static str) -> Self {
+        let connect: Connect<S> = Box::new(|_| Box::pin(std::future::pending()));
+        Self { address, number: 0, stage, reconnect: Reconnect::never(), connect }
+    }
+}
 
 fn timed_out(address: &Address, timeout: Duration, stage: &'static str) -> ConnectError {
     ConnectError::TimedOut { address: address.to_string(), timeout, stage }

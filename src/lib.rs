@@ -35,7 +35,7 @@
 //! replies that were being made are sent on the new connection.
 //!
 //! # What it does not
-//! Publish and subscribe, declare topologies, AMQP 1.0. TLS is to come.
+//! Publish and subscribe, declare topologies, AMQP 1.0.
 //!
 //! # How it is built
 //! Everything that decides is a state machine that takes bytes and time and gives bytes and
@@ -48,6 +48,7 @@
 //!   [`connection`], the engines of client and server, and the [`uri`], for a driver of your own.
 //! - `tracing`: a span for each call and each handler, by OpenTelemetry's conventions for messaging,
 //!   and events for what happens to the connection.
+//! - `tls`: `amqps://`, by rustls, and `TlsOptions`. Brings `tokio`.
 //! - `broker`: `leveret::broker`, a broker inside the process for tests. Brings `tokio`.
 
 // Where there are none to link to.
@@ -107,6 +108,8 @@ mod server;
 #[cfg(test)]
 mod testing;
 mod time;
+#[cfg(feature = "tls")]
+mod tls;
 #[cfg(feature = "tokio")]
 mod trace;
 pub mod uri;
@@ -133,6 +136,10 @@ pub use responder::ServerStats;
 #[cfg(feature = "tokio")]
 pub use server::{Server, ServerBuilder};
 pub use time::Instant;
+#[cfg(feature = "tls")]
+pub use tls::{TlsError, TlsOptions, TlsOptionsError};
+#[cfg(feature = "tls")]
+pub use tokio_rustls::rustls;
 
 /// The examples of the README, compiled.
 #[cfg(doctest)]

@@ -21,6 +21,8 @@ pub struct ClientBuilder {
     connections: usize,
     timeout: Duration,
     connect_timeout: Option<Duration>,
+    #[cfg(feature = "tls")]
+    tls: Option<crate::TlsOptions>,
     connection_name: Option<String>,
     reconnect: Reconnect,
     max_body_size: u64,
@@ -41,6 +43,8 @@ impl ClientBuilder {
             connections: 1,
             timeout: CALL_TIMEOUT,
             connect_timeout: None,
+            #[cfg(feature = "tls")]
+            tls: None,
             connection_name: None,
             reconnect: Reconnect::default(),
             max_body_size: MAX_BODY_SIZE,
@@ -68,6 +72,14 @@ impl ClientBuilder {
     /// How long a call may take, everything included. 30 seconds unless set.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// How TLS is done, with a URI that begins with `amqps://`. What is said here counts more than what
+    /// the URI says. Unless set, the system's CAs are trusted, and there is no client certificate.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, options: crate::TlsOptions) -> Self {
+        self.tls = Some(options);
         self
     }
 
@@ -133,8 +145,9 @@ impl ClientBuilder {
     /// no other stream to reconnect with: when this one ends, so does the client. Nor is there one for a
     /// second [connection](Self::connections).
     ///
-    /// Nobody but you knows where the stream leads, so the password is sent in the clear if nothing
-    /// else is asked for: see to it that the stream is private or encrypts.
+    /// With `amqps://`, TLS is spoken on the stream. Without, the password is sent in the clear if nothing
+    /// else is asked for, since nobody but you knows where the stream leads: see to it that it is private
+    /// or encrypts.
     ///
     /// # Errors
     /// [`ConnectError`], as for [`Client::connect`].
@@ -155,6 +168,10 @@ impl ClientBuilder {
         let mut options = Options::new(self.uri.clone()?)?;
         options.connect_timeout = self.connect_timeout.unwrap_or(options.connect_timeout);
         options.reconnect = self.reconnect;
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.tls {
+            options.set_tls(tls.clone())?;
+        }
         if let Some(name) = &self.connection_name {
             options.set_connection_name(name)?;
         }

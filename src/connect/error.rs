@@ -7,6 +7,8 @@ use std::time::Duration;
 use leveret_codec::TooLong;
 
 use crate::SessionError;
+#[cfg(feature = "tls")]
+use crate::tls::{TlsError, TlsOptionsError};
 use crate::uri::UriError;
 
 /// Why there is no client or server.
@@ -16,10 +18,10 @@ pub enum ConnectError {
     /// The URI cannot be understood.
     #[error(transparent)]
     Uri(#[from] UriError),
-    /// `amqps` asks for TLS.
+    /// `amqps` asks for TLS, and Leveret was built without the feature `tls`.
     #[error(
-        "{address}: TLS is not supported yet; where the network can be trusted, use amqp:// with \
-         the query parameter ?auth_mechanism=plain"
+        "{address}: amqps:// asks for TLS, which this program was built without: build leveret with \
+         the feature `tls`"
     )]
     TlsUnsupported {
         /// Host and port.
@@ -28,14 +30,28 @@ pub enum ConnectError {
     /// The broker is on another machine, and everybody on the way there could read the password.
     #[error(
         "{address}: the password is not sent to {peer}, because it would cross the network in the \
-         clear; amqps:// will encrypt it once TLS is supported; where the network can be trusted, \
-         name the login in the URI, with the query parameter ?auth_mechanism=plain"
+         clear: write amqps://, which encrypts it (and build leveret with the feature `tls`); where \
+         the network can be trusted, name the login in the URI, with the query parameter \
+         ?auth_mechanism=plain"
     )]
     PasswordInTheClear {
         /// Host and port.
         address: String,
         /// What answers there.
         peer: SocketAddr,
+    },
+    /// The certificates, keys or names for TLS are of no use.
+    #[cfg(feature = "tls")]
+    #[error("TLS cannot be used: {0}")]
+    TlsOptions(#[from] TlsOptionsError),
+    /// There is no TLS with the broker.
+    #[cfg(feature = "tls")]
+    #[error("{address}: {source}")]
+    Tls {
+        /// Host and port.
+        address: String,
+        /// Why.
+        source: TlsError,
     },
     /// A user name, a connection name or a queue's name is too long for the wire.
     #[error("{what}: {source}")]

@@ -24,6 +24,8 @@ pub struct ServerBuilder {
     queues: Vec<(Queue, Handler)>,
     prefetch: Option<u16>,
     connect_timeout: Option<Duration>,
+    #[cfg(feature = "tls")]
+    tls: Option<crate::TlsOptions>,
     connection_name: Option<String>,
     reconnect: Reconnect,
     shutdown_timeout: Duration,
@@ -39,6 +41,8 @@ impl ServerBuilder {
             queues: Vec::new(),
             prefetch: None,
             connect_timeout: None,
+            #[cfg(feature = "tls")]
+            tls: None,
             connection_name: None,
             reconnect: Reconnect::default(),
             shutdown_timeout: Duration::from_secs(30),
@@ -89,6 +93,14 @@ impl ServerBuilder {
     /// that is for each of them.
     pub fn prefetch(mut self, requests: u16) -> Self {
         self.prefetch = Some(requests);
+        self
+    }
+
+    /// How TLS is done, with a URI that begins with `amqps://`. What is said here counts more than what
+    /// the URI says. Unless set, the system's CAs are trusted, and there is no client certificate.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, options: crate::TlsOptions) -> Self {
+        self.tls = Some(options);
         self
     }
 
@@ -174,8 +186,9 @@ impl ServerBuilder {
     /// no other stream to reconnect with or to send replies on: when this one ends, so does the server.
     /// Nor is there one for a second [connection](Self::connections).
     ///
-    /// Nobody but you knows where the stream leads, so the password is sent in the clear if nothing
-    /// else is asked for: see to it that the stream is private or encrypts.
+    /// With `amqps://`, TLS is spoken on the stream. Without, the password is sent in the clear if nothing
+    /// else is asked for, since nobody but you knows where the stream leads: see to it that it is private
+    /// or encrypts.
     ///
     /// # Errors
     /// [`ConnectError`], as for [`start`](Self::start).
@@ -202,6 +215,10 @@ impl ServerBuilder {
         let mut options = Options::new(self.uri?)?;
         options.connect_timeout = self.connect_timeout.unwrap_or(options.connect_timeout);
         options.reconnect = self.reconnect;
+        #[cfg(feature = "tls")]
+        if let Some(tls) = self.tls {
+            options.set_tls(tls)?;
+        }
         if let Some(name) = self.connection_name {
             options.set_connection_name(&name)?;
         }

@@ -5,34 +5,15 @@ use std::net::{IpAddr, SocketAddr};
 use leveret::broker::Broker;
 use leveret::connection::ConnectionError;
 use leveret::{Client, ConnectError, Server, SessionError};
-use nix::net::if_::InterfaceFlags;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
 use super::seen::{text, within};
 use crate::fake::PASSWORD;
+use crate::support::own_address::own_address;
 use crate::support::service::echo;
 
 use super::broker::BOUND;
-
-/// What the machine goes by to others: to it as to them, a connection is no loopback.
-fn own_address() -> IpAddr {
-    let interfaces = nix::ifaddrs::getifaddrs().unwrap();
-    let up = interfaces.filter(|interface| interface.flags.contains(InterfaceFlags::IFF_UP));
-    let addresses = up.filter_map(|interface| {
-        let address = interface.address?;
-        let v4 = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
-        v4.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))
-    });
-    // A link-local one would need its interface's name.
-    let is_usable = |address: &IpAddr| match address {
-        IpAddr::V4(address) => !address.is_loopback(),
-        IpAddr::V6(address) => !address.is_loopback() && !address.is_unicast_link_local(),
-    };
-    addresses.filter(is_usable).min().expect(
-        "this test needs an address that is not loopback, and no interface of this machine has one",
-    )
-}
 
 /// A URL with these parameters.
 fn url(address: SocketAddr, parameters: &str) -> String {
@@ -64,9 +45,9 @@ async fn a_password_is_not_sent_to_another_machine() {
             text(&error),
             format!(
                 "{address}: the password is not sent to {address}, because it would cross the \
-                 network in the clear; amqps:// will encrypt it once TLS is supported; where the \
-                 network can be trusted, name the login in the URI, with the query parameter \
-                 ?auth_mechanism=plain"
+                 network in the clear: write amqps://, which encrypts it (and build leveret \
+                 with the feature `tls`); where the network can be trusted, name the login in the \
+                 URI, with the query parameter ?auth_mechanism=plain"
             )
         );
         let (mut stream, _) = within(BOUND, listener.accept()).await.unwrap();

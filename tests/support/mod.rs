@@ -5,5 +5,6 @@
 pub(crate) mod broker;
 pub(crate) mod in_process;
 pub(crate) mod operator;
+pub(crate) mod own_address;
 pub(crate) mod service;
 pub(crate) mod wire;

@@ -20,13 +20,15 @@ const EVERYTHING: [&str; 2] = ["--workspace", "--all-features"];
 
 /// What is run on each RabbitMQ: integration tests of the crate `leveret` that know a broker by its
 /// address alone.
-const PHASES: [Phase; 2] = [
+const PHASES: [Phase; 3] = [
     Phase { name: "clean", tests: &["rpc", PEERS], quiet: true },
     Phase {
         name: "checklist",
         tests: &["conformance", "checklist", "errors", "malicious_messages"],
         quiet: false,
     },
+    // Last, for it enables a plugin.
+    Phase { name: "tls", tests: &["tls"], quiet: false },
 ];
 
 struct Phase {
