@@ -10,7 +10,7 @@ use crate::{DecodeError, FieldTable, ShortStr};
 pub struct ContentHeaderRef<'a> {
     /// Octets of body that follow.
     pub body_size: u64,
-    /// Flags and values, which [`PropertiesRef`] reads.
+    /// Flags and values, which [`PropertiesRef`](crate::PropertiesRef) reads.
     pub properties: &'a [u8],
 }
 
@@ -18,7 +18,7 @@ impl<'a> ContentHeaderRef<'a> {
     /// Reads what comes before the properties.
     ///
     /// # Errors
-    /// [`DecodeError`], as for [`ContentHeader::decode`].
+    /// [`DecodeError`], as for [`ContentHeader::decode`](crate::ContentHeader::decode).
     #[inline]
     pub fn decode(payload: &'a [u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::copying("content header", payload);
