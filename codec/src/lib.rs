@@ -80,3 +80,8 @@ pub use reply_code::{Level, ReplyCode};
 pub use table::{FieldTable, TableError};
 pub use text::{LongStr, Secret, ShortStr, TooLong};
 pub use value::{FieldArray, FieldValue};
+
+/// The example of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
