@@ -9,6 +9,7 @@ mod figures;
 mod fuzz;
 mod hostile;
 mod instructions;
+mod links;
 mod log;
 mod node;
 mod peers;
@@ -79,6 +80,9 @@ enum Command {
     /// valgrind is installed if it is missing.
     Instructions(instructions::Options),
 
+    /// Check that the links in all Markdown files lead somewhere
+    Links,
+
     /// Record what a program and RabbitMQ say to each other into codec/tests/captures
     Capture(capture::Options),
 }
@@ -94,6 +98,7 @@ fn main() -> ExitCode {
         Command::Simulate(options) => simulate::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Instructions(options) => instructions::run(&options),
+        Command::Links => links::run(),
         Command::Capture(options) => capture::run(&options),
     });
     match outcome {
