@@ -145,3 +145,8 @@ pub use tokio_rustls::rustls;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// Those of the documents.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/interop.md")]
+struct Interop;

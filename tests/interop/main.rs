@@ -7,6 +7,7 @@
 mod clients;
 #[path = "../support/peer.rs"]
 mod peer;
+mod recipes;
 mod servers;
 #[path = "../support/mod.rs"]
 mod support;

@@ -7,10 +7,14 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::env;
+use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
@@ -32,26 +36,40 @@ pub(crate) enum Library {
 
 impl Library {
     fn command(self, role: &str) -> Command {
-        let (name, suffix, interpreter) = match self {
-            Self::AioPika => ("aio_pika", "py", "LEVERET_PYTHON"),
-            Self::FastStream => ("faststream", "py", "LEVERET_PYTHON"),
-            // It needs an older version of what FastStream needs.
-            Self::Propan => ("propan", "py", "LEVERET_PYTHON_PROPAN"),
-            Self::Pika => ("pika", "py", "LEVERET_PYTHON"),
-            // Its packages are in LEVERET_NODE_PEERS.
-            Self::Amqplib => ("amqplib", "mjs", "LEVERET_NODE"),
+        let (name, suffix) = match self {
+            Self::AioPika => ("aio_pika", "py"),
+            Self::FastStream => ("faststream", "py"),
+            Self::Propan => ("propan", "py"),
+            Self::Pika => ("pika", "py"),
+            Self::Amqplib => ("amqplib", "mjs"),
         };
-        let interpreter = env::var_os(interpreter)
-            .unwrap_or_else(|| panic!("{interpreter} is not set: run `cargo xtask test`"));
         let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
-        let mut command = Command::new(interpreter);
-        // Its parameters are for Leveret.
-        let url = url();
-        let url = url.split_once('?').map_or(&*url, |(url, _)| url);
-        command.arg(peers.join(format!("{name}_{role}.{suffix}"))).env("AMQP_URL", url);
+        let mut command = self.interpreter();
+        command.arg(peers.join(format!("{name}_{role}.{suffix}"))).env("AMQP_URL", plain_url());
+        command
+    }
+
+    fn interpreter(self) -> Command {
+        let interpreter = match self {
+            Self::AioPika | Self::FastStream | Self::Pika => "LEVERET_PYTHON",
+            // It needs an older version of what FastStream needs.
+            Self::Propan => "LEVERET_PYTHON_PROPAN",
+            Self::Amqplib => "LEVERET_NODE",
+        };
+        let mut command = Command::new(variable(interpreter));
         command.env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONUTF8", "1").kill_on_drop(true);
         command
     }
+}
+
+fn variable(name: &str) -> OsString {
+    env::var_os(name).unwrap_or_else(|| panic!("{name} is not set: run `cargo xtask test`"))
+}
+
+/// Without its parameters, which are for Leveret.
+fn plain_url() -> String {
+    let url = url();
+    url.split_once('?').map_or(&*url, |(url, _)| url).to_owned()
 }
 
 /// Runs a client on the queue, to its end. The lines it wrote.
@@ -79,6 +97,50 @@ impl Server {
     pub(crate) async fn end(self) {
         let more = self.0.end().await;
         assert!(more.is_empty(), "{more:?}");
+    }
+}
+
+/// A program as a document has it, for a broker at `amqp://localhost`.
+pub(crate) struct Recipe(Peer);
+
+impl Recipe {
+    pub(crate) fn run(library: Library, program: &str) -> Self {
+        let program = program.replace("amqp://localhost", &plain_url());
+        let mut command = library.interpreter();
+        match library {
+            Library::Amqplib => {
+                let packages = Path::new(&variable("LEVERET_NODE_PEERS")).join("node_modules");
+                command.arg("-e").env("NODE_PATH", packages)
+            }
+            _ => command.arg("-c").env("PYTHONUNBUFFERED", "1"),
+        };
+        command.arg(program);
+        Self(Peer::start(command))
+    }
+
+    /// Waits until it does.
+    pub(crate) async fn says(&mut self, words: &str) {
+        loop {
+            match self.0.line().await {
+                Some(line) if line == words => return,
+                Some(_) => {}
+                None => panic!("it never said {words:?}"),
+            }
+        }
+    }
+
+    /// The lines that it writes until it ends by itself.
+    pub(crate) async fn end(self) -> Vec<String> {
+        self.0.end().await
+    }
+
+    /// Ends it as a terminal does by Ctrl-C, which it is to take for a wish to end in good order.
+    pub(crate) async fn interrupt(mut self) {
+        let id = i32::try_from(self.0.child.id().unwrap()).unwrap();
+        kill(Pid::from_raw(id), Signal::SIGINT).unwrap();
+        let status = patiently("the end", self.0.child.wait()).await.unwrap();
+        let is_interrupted = status.signal() == Some(Signal::SIGINT as i32);
+        assert!(status.success() || is_interrupted, "{status}: {}", self.0.complaints().await);
     }
 }
 
