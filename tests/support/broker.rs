@@ -89,7 +89,9 @@ impl Broker {
             Ok(version) => version,
             Err(_) => {
                 let wire = self.connect().await;
-                wire.server_property("version").expect("the broker has a version")
+                let version = wire.server_property("version").expect("the broker has a version");
+                wire.close().await;
+                version
             }
         };
         let mut numbers = version.split('.').map(|number| {
