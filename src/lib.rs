@@ -149,4 +149,5 @@ struct Readme;
 /// Those of the documents.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/interop.md")]
+#[doc = include_str!("../docs/interop-spring-nestjs.md")]
 struct Interop;
