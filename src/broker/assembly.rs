@@ -180,18 +180,18 @@ pub(super) fn decode_method(payload: &Bytes) -> Raised<Method> {
 /// The names that have to be UTF-8: all but those that publish routes by.
 fn names(method: &Method) -> [&ShortStr; 3] {
     static EMPTY: ShortStr = ShortStr::EMPTY;
-    const NONE: &ShortStr = &EMPTY;
+    let none = &EMPTY;
     match method {
-        Method::ConnectionStartOk(start_ok) => [&start_ok.mechanism, &start_ok.locale, NONE],
-        Method::ConnectionOpen(open) => [&open.virtual_host, NONE, NONE],
-        Method::QueueDeclare(declare) => [&declare.queue, NONE, NONE],
+        Method::ConnectionStartOk(start_ok) => [&start_ok.mechanism, &start_ok.locale, none],
+        Method::ConnectionOpen(open) => [&open.virtual_host, none, none],
+        Method::QueueDeclare(declare) => [&declare.queue, none, none],
         Method::QueueBind(bind) => [&bind.queue, &bind.exchange, &bind.routing_key],
         Method::QueueUnbind(unbind) => [&unbind.queue, &unbind.exchange, &unbind.routing_key],
-        Method::QueuePurge(purge) => [&purge.queue, NONE, NONE],
-        Method::QueueDelete(delete) => [&delete.queue, NONE, NONE],
-        Method::BasicConsume(consume) => [&consume.queue, &consume.consumer_tag, NONE],
-        Method::BasicCancel(cancel) => [&cancel.consumer_tag, NONE, NONE],
-        Method::BasicGet(get) => [&get.queue, NONE, NONE],
-        _ => [NONE, NONE, NONE],
+        Method::QueuePurge(purge) => [&purge.queue, none, none],
+        Method::QueueDelete(delete) => [&delete.queue, none, none],
+        Method::BasicConsume(consume) => [&consume.queue, &consume.consumer_tag, none],
+        Method::BasicCancel(cancel) => [&cancel.consumer_tag, none, none],
+        Method::BasicGet(get) => [&get.queue, none, none],
+        _ => [none, none, none],
     }
 }
