@@ -23,6 +23,7 @@ mod calls;
 mod correlation;
 mod deadlines;
 mod events;
+mod replies;
 mod resolving;
 mod retrying;
 mod sending;

@@ -29,6 +29,7 @@ mod held;
 mod letter;
 mod plain;
 mod queue;
+mod requests;
 mod stats;
 
 use alloc::collections::VecDeque;
