@@ -16,6 +16,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 /// Until the end.
 pub(crate) async fn serve(url: String) -> Result<(), Box<dyn std::error::Error>> {
+    // Before the first request: without this, a signal ends the program at once.
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let server = Server::builder(url)
         .shutdown_timeout(Duration::from_secs(20))
         .handle("leveret.service", |request: Request| async move {
@@ -34,8 +37,6 @@ pub(crate) async fn serve(url: String) -> Result<(), Box<dyn std::error::Error>>
         }
     });
 
-    let (mut terminate, mut interrupt) =
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     tokio::select! {
         _ = terminate.recv() => eprintln!("SIGTERM"),
         _ = interrupt.recv() => eprintln!("SIGINT"),
