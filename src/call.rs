@@ -132,7 +132,7 @@ impl<'a> RequestBuilder<'a> {
     }
 
     /// Keeps the first thing that is wrong, for [`send`](Self::send) to tell.
-    fn set(&mut self, set: impl FnOnce(&mut Outgoing) -> Result<(), InvalidRequest>) {
+    pub(crate) fn set(&mut self, set: impl FnOnce(&mut Outgoing) -> Result<(), InvalidRequest>) {
         if let Err(invalid) = set(&mut self.outgoing) {
             self.invalid.get_or_insert(invalid);
         }

@@ -7,6 +7,8 @@ use leveret_codec::{ReplyCode, TableError, TooLong};
 
 use crate::Fault;
 use crate::connection::{ConnectionError, Misuse, Unreadable, said};
+#[cfg(feature = "json")]
+use crate::{JsonError, Reply};
 
 /// Whether the server has run a request whose call failed: what a retry has to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -100,6 +102,15 @@ pub enum CallError {
     /// A reply came, and was not taken: it is too large, or its headers cannot be read.
     #[error("the reply was not taken: {0}")]
     UnreadableReply(Unreadable),
+    /// A reply came, and is not the JSON that the caller wants.
+    #[cfg(feature = "json")]
+    #[error("the server answered, and {error}")]
+    NotJson {
+        /// The reply, as it came.
+        reply: Reply,
+        /// What is wrong with it.
+        error: JsonError,
+    },
     /// The client was closed by its user.
     #[error("the client is closed")]
     Closed {
@@ -126,6 +137,10 @@ pub enum InvalidRequest {
     /// RabbitMQ would close the channel over it, and cost the calls beside this one their replies.
     #[error("{0}")]
     Property(&'static str),
+    /// The body has no form in JSON.
+    #[cfg(feature = "json")]
+    #[error(transparent)]
+    Json(JsonError),
     /// The headers together are larger than a frame, or no channel is left for the call.
     #[error(transparent)]
     Misuse(#[from] Misuse),
@@ -157,6 +172,8 @@ impl CallError {
                 }
             }
             Self::Fault(_) | Self::UnreadableReply(_) => Outcome::Executed,
+            #[cfg(feature = "json")]
+            Self::NotJson { .. } => Outcome::Executed,
         }
     }
 }

@@ -49,6 +49,7 @@
 //! - `tracing`: a span for each call and each handler, by OpenTelemetry's conventions for messaging,
 //!   and events for what happens to the connection.
 //! - `tls`: `amqps://`, by rustls, and `TlsOptions`. Brings `tokio`.
+//! - `json`: bodies in JSON by serde: `call_json`, `handle_json` and what they are made of.
 //! - `broker`: `leveret::broker`, a broker inside the process for tests. Brings `tokio`.
 
 // Where there are none to link to.
@@ -86,6 +87,8 @@ pub mod connection;
 mod driver;
 mod engine;
 mod error;
+#[cfg(feature = "json")]
+mod json;
 mod message;
 #[cfg_attr(
     not(feature = "tokio"),
@@ -122,6 +125,8 @@ pub use client::{Client, ClientBuilder};
 pub use connect::ConnectError;
 pub use engine::Engine;
 pub use error::{CallError, InvalidRequest, Outcome, SessionError};
+#[cfg(feature = "json")]
+pub use json::JsonError;
 pub use leveret_codec::{
     BasicProperties, FieldArray, FieldTable, FieldValue, LongStr, ReplyCode, ShortStr, TableError,
     TooLong,

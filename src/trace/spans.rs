@@ -139,6 +139,8 @@ fn variant(error: &CallError) -> &'static str {
         CallError::InvalidRequest(_) => "InvalidRequest",
         CallError::Fault(_) => "Fault",
         CallError::UnreadableReply(_) => "UnreadableReply",
+        #[cfg(feature = "json")]
+        CallError::NotJson { .. } => "NotJson",
         CallError::Closed { .. } => "Closed",
     }
 }

@@ -5,6 +5,8 @@
 //! `cargo xtask test` checks.
 
 mod clients;
+#[cfg(feature = "json")]
+mod json;
 #[path = "../support/peer.rs"]
 mod peer;
 mod recipes;

@@ -15,6 +15,8 @@ from collections.abc import Callable
 CALL_TIMEOUT = 30  # seconds; nothing here should take more than a few
 TEXT = "héllo"
 NUMBERS = {"a": 20, "b": 22}
+# What a handler may give back, by its name: these libraries choose the content type by the type.
+VALUES = {"object": {"a": [1, 2.5, None]}, "number": 42, "text": TEXT, "nothing": None}
 
 
 def broker_url() -> str:

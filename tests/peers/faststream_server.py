@@ -1,4 +1,5 @@
-"""An RPC server on FastStream: an echo, or with --json a typed handler."""
+"""An RPC server on FastStream: an echo, with --json a typed handler, or with --values one that
+gives back what it is asked for."""
 
 import asyncio
 import logging
@@ -6,11 +7,11 @@ import logging
 from faststream.rabbit import RabbitBroker, RabbitQueue
 from faststream.rabbit.annotations import RabbitMessage
 
-from common import add, broker_url, serve_until_stdin_ends, server_arguments
+from common import VALUES, add, broker_url, serve_until_stdin_ends, server_arguments
 
 
 async def main() -> None:
-    arguments = server_arguments()
+    arguments = server_arguments("--values")
     # A logger without handlers: only warnings and errors reach stderr.
     broker = RabbitBroker(broker_url(), logger=logging.getLogger("peer"))
     queue = RabbitQueue(arguments.queue, durable=True)
@@ -20,6 +21,12 @@ async def main() -> None:
         @broker.subscriber(queue)
         async def sum_of(numbers: dict) -> dict:
             return add(numbers)
+
+    elif arguments.values:
+
+        @broker.subscriber(queue)
+        async def value_of(name: str) -> object:
+            return VALUES[name]
 
     else:
         # The message itself: a `body: bytes` argument would first be tried as JSON.

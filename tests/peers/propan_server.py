@@ -1,4 +1,5 @@
-"""An RPC server on Propan, FastStream's predecessor: an echo, or with --json a typed handler."""
+"""An RPC server on Propan, FastStream's predecessor: an echo, with --json a typed handler, or with
+--values one that gives back what it is asked for."""
 
 import asyncio
 import contextlib
@@ -12,11 +13,11 @@ with contextlib.redirect_stdout(sys.stderr):
     from propan import RabbitBroker
     from propan.brokers.rabbit import RabbitQueue
 
-from common import add, broker_url, serve_until_stdin_ends, server_arguments
+from common import VALUES, add, broker_url, serve_until_stdin_ends, server_arguments
 
 
 async def main() -> None:
-    arguments = server_arguments()
+    arguments = server_arguments("--values")
     # A logger without handlers: only warnings and errors reach stderr.
     broker = RabbitBroker(broker_url(), logger=logging.getLogger("peer"))
     queue = RabbitQueue(arguments.queue, durable=True)
@@ -26,6 +27,12 @@ async def main() -> None:
         @broker.handle(queue)
         async def sum_of(numbers: dict) -> dict:
             return add(numbers)
+
+    elif arguments.values:
+
+        @broker.handle(queue)
+        async def value_of(name: str):
+            return VALUES[name]
 
     else:
 
