@@ -57,6 +57,9 @@ pub struct Client {
 struct Inner {
     pool: Pool<Requester>,
     timeout: Duration,
+    /// For calls of services.
+    #[cfg(feature = "tower")]
+    room: Arc<tokio::sync::Semaphore>,
 }
 
 impl Client {
@@ -92,6 +95,21 @@ impl Client {
     /// A request to be configured.
     pub fn request(&self, queue: impl AsRef<str>) -> RequestBuilder<'_> {
         RequestBuilder::new(&self.inner.pool, queue.as_ref(), self.inner.timeout)
+    }
+
+    /// Why no call can be made any more.
+    #[cfg(feature = "tower")]
+    pub(crate) fn refusal(&self) -> Option<CallError> {
+        let pool = &self.inner.pool;
+        // Each connection that still takes calls is enough.
+        let is_over = pool.iter().all(|shared| shared.query(|requester| requester.is_over()));
+        is_over.then(|| pool.first().query(|requester| requester.refusal()))
+    }
+
+    /// For how many calls of services there is room.
+    #[cfg(feature = "tower")]
+    pub(crate) fn room(&self) -> &Arc<tokio::sync::Semaphore> {
+        &self.inner.room
     }
 
     /// How it goes, on all connections together.

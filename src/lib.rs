@@ -50,6 +50,7 @@
 //!   and events for what happens to the connection.
 //! - `tls`: `amqps://`, by rustls, and `TlsOptions`. Brings `tokio`.
 //! - `json`: bodies in JSON by serde: `call_json`, `handle_json` and what they are made of.
+//! - `tower`: `leveret::service`, the client as a `tower::Service` and services as handlers.
 //! - `broker`: `leveret::broker`, a broker inside the process for tests. Brings `tokio`.
 
 // Where there are none to link to.
@@ -108,6 +109,8 @@ pub mod requester;
 pub mod responder;
 #[cfg(feature = "tokio")]
 mod server;
+#[cfg(feature = "tower")]
+pub mod service;
 #[cfg(test)]
 mod testing;
 mod time;

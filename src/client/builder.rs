@@ -189,7 +189,18 @@ impl ClientBuilder {
     }
 
     fn client(self, pool: Pool<Requester>) -> Client {
-        Client { inner: Arc::new(Inner { pool, timeout: self.timeout }) }
+        #[cfg(feature = "tower")]
+        let room = {
+            let calls = self.max_in_flight.max(1).saturating_mul(self.connections);
+            Arc::new(tokio::sync::Semaphore::new(calls.min(tokio::sync::Semaphore::MAX_PERMITS)))
+        };
+        let inner = Inner {
+            pool,
+            timeout: self.timeout,
+            #[cfg(feature = "tower")]
+            room,
+        };
+        Client { inner: Arc::new(inner) }
     }
 }
 

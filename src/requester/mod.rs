@@ -175,10 +175,8 @@ impl Requester {
         outgoing: &mut Outgoing,
         timeout: Duration,
     ) -> Result<CallId, CallError> {
-        match &self.ended {
-            Some(ended) => return Err(ended_error(ended, false)),
-            None if self.draining => return Err(CallError::Closed { written: false }),
-            None => {}
+        if self.is_over() {
+            return Err(self.refusal());
         }
         let size = u64::try_from(outgoing.body.len()).unwrap_or(u64::MAX);
         let limit = self.max_body_size.min(self.broker_limit);
@@ -275,6 +273,19 @@ impl Requester {
     }
 
     // ------------------------------------------------------------------ what is known
+
+    /// Whether no more calls are taken.
+    pub(crate) fn is_over(&self) -> bool {
+        self.ended.is_some() || self.draining
+    }
+
+    /// Why no more calls are taken.
+    pub(crate) fn refusal(&self) -> CallError {
+        match &self.ended {
+            Some(ended) => ended_error(ended, false),
+            None => CallError::Closed { written: false },
+        }
+    }
 
     /// Why the broker does not read what is published, while it has an alarm on.
     pub fn blocked(&self) -> Option<&str> {
