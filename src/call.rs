@@ -10,6 +10,7 @@ use leveret_codec::{FieldValue, ShortStr, TableError};
 use self::pending::PendingCall;
 use crate::pool::Pool;
 use crate::requester::{Outgoing, Requester, Retry};
+use crate::trace::Instrumentation;
 use crate::{CallError, InvalidRequest, Properties, Reply};
 
 /// Configures one call.
@@ -33,13 +34,19 @@ use crate::{CallError, InvalidRequest, Properties, Reply};
 #[must_use = "a request is made by `send`"]
 pub struct RequestBuilder<'a> {
     pool: &'a Pool<Requester>,
+    instrumentation: &'a Instrumentation,
     timeout: Duration,
     outgoing: Outgoing,
     invalid: Option<InvalidRequest>,
 }
 
 impl<'a> RequestBuilder<'a> {
-    pub(crate) fn new(pool: &'a Pool<Requester>, queue: &str, timeout: Duration) -> Self {
+    pub(crate) fn new(
+        pool: &'a Pool<Requester>,
+        instrumentation: &'a Instrumentation,
+        queue: &str,
+        timeout: Duration,
+    ) -> Self {
         let (routing_key, invalid) = match ShortStr::copied(queue.as_bytes()) {
             Ok(queue) => (queue, None),
             Err(source) => {
@@ -47,7 +54,7 @@ impl<'a> RequestBuilder<'a> {
             }
         };
         let outgoing = Outgoing { routing_key, ..Outgoing::default() };
-        RequestBuilder { pool, timeout, outgoing, invalid }
+        RequestBuilder { pool, instrumentation, timeout, outgoing, invalid }
     }
 
     /// The payload, any octets. None unless set.

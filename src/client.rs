@@ -15,6 +15,7 @@ use crate::connect::ConnectError;
 use crate::engine::Engine;
 use crate::pool::Pool;
 use crate::requester::{Requester, Stats};
+use crate::trace::Instrumentation;
 use crate::uri::{Uri, UriError};
 use crate::{CallError, ConnectionState, Reply, RequestBuilder, SessionError};
 
@@ -56,6 +57,7 @@ pub struct Client {
 #[derive(Debug)]
 struct Inner {
     pool: Pool<Requester>,
+    instrumentation: Instrumentation,
     timeout: Duration,
     /// For calls of services.
     #[cfg(feature = "tower")]
@@ -94,7 +96,10 @@ impl Client {
 
     /// A request to be configured.
     pub fn request(&self, queue: impl AsRef<str>) -> RequestBuilder<'_> {
-        RequestBuilder::new(&self.inner.pool, queue.as_ref(), self.inner.timeout)
+        {
+            let Inner { pool, instrumentation, timeout, .. } = &*self.inner;
+            RequestBuilder::new(pool, instrumentation, queue.as_ref(), *timeout)
+        }
     }
 
     /// Why no call can be made any more.

@@ -89,6 +89,10 @@ impl Options {
         Ok(())
     }
 
+    pub(crate) fn addresses(&self) -> &[Address] {
+        self.uri.addresses()
+    }
+
     pub(crate) fn set_connection_name(&mut self, name: &str) -> Result<(), ConnectError> {
         let name = LongStr::try_from(name)
             .map_err(|source| ConnectError::TooLong { what: "the connection name", source })?;

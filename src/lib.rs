@@ -47,7 +47,7 @@
 //!   `no_std`, on `alloc` alone, and what has no socket, no clock and no task remains: the
 //!   [`connection`], the engines of client and server, and the [`uri`], for a driver of your own.
 //! - `tracing`: a span for each call and each handler, by OpenTelemetry's conventions for messaging,
-//!   and events for what happens to the connection.
+//!   events for what happens to the connection, and `traceparent` in headers (`Propagator`).
 //! - `tls`: `amqps://`, by rustls, and `TlsOptions`. Brings `tokio`.
 //! - `json`: bodies in JSON by serde: `call_json`, `handle_json` and what they are made of.
 //! - `tower`: `leveret::service`, the client as a `tower::Service` and services as handlers.
@@ -148,6 +148,8 @@ pub use time::Instant;
 pub use tls::{TlsError, TlsOptions, TlsOptionsError};
 #[cfg(feature = "tls")]
 pub use tokio_rustls::rustls;
+#[cfg(feature = "tracing")]
+pub use trace::Propagator;
 
 /// The examples of the README, compiled.
 #[cfg(doctest)]

@@ -63,8 +63,8 @@ fn make<'a>(
     if let Some(invalid) = request.invalid.take() {
         return (None, Poll::Ready(Err(CallError::InvalidRequest(invalid))));
     }
-    let operation = Operation::call(&request.outgoing);
     let chosen = request.pool.least_loaded();
+    let operation = request.instrumentation.call(&mut request.outgoing, chosen.shared);
     let RequestBuilder { outgoing, timeout, .. } = request;
     let (id, result, replaced) = operation.enter(|| {
         chosen.shared.command(|requester, now| {
@@ -75,6 +75,9 @@ fn make<'a>(
         })
     });
     drop(replaced);
+    if let Some(id) = id {
+        operation.made(|| chosen.shared.query(|requester| requester.correlation_id(id)));
+    }
     if let Poll::Ready(result) = &result {
         operation.called(result);
     }

@@ -10,7 +10,8 @@ use super::{Client, Inner};
 use crate::connect::{ConnectError, MAX_BODY_SIZE, Options, Start, random};
 use crate::pool::Pool;
 use crate::requester::Requester;
-use crate::uri::{Uri, UriError};
+use crate::trace::{Instrumentation, Propagation};
+use crate::uri::{Address, Uri, UriError};
 use crate::{Reconnect, SessionError};
 
 /// Configures a [`Client`].
@@ -28,6 +29,7 @@ pub struct ClientBuilder {
     max_body_size: u64,
     max_in_flight: usize,
     fails_when_busy: bool,
+    pub(crate) propagation: Propagation,
 }
 
 /// How long a call may take if nothing else is said.
@@ -50,6 +52,7 @@ impl ClientBuilder {
             max_body_size: MAX_BODY_SIZE,
             max_in_flight: MAX_IN_FLIGHT,
             fails_when_busy: false,
+            propagation: Propagation::NONE,
         }
     }
 
@@ -137,7 +140,7 @@ impl ClientBuilder {
             options.connect(self.engine(), |_, never| match never {}, ready)
         });
         let pool = Pool::connect(connections, Requester::close).await?;
-        Ok(self.client(pool))
+        Ok(self.client(pool, options.addresses()))
     }
 
     /// Logs in and subscribes over a stream that is there already, such as a tunnel or one end of
@@ -159,9 +162,10 @@ impl ClientBuilder {
         if self.connections > 1 {
             return Err(ConnectError::OneStream { connections: self.connections });
         }
+        let addresses = options.addresses().to_owned();
         let connect = options.connect_over(stream, self.engine(), |_, never| match never {}, ready);
         let pool = Pool::of_one(connect.await?, Requester::close);
-        Ok(self.client(pool))
+        Ok(self.client(pool, &addresses))
     }
 
     fn options(&self) -> Result<Options, ConnectError> {
@@ -188,7 +192,7 @@ impl ClientBuilder {
         }
     }
 
-    fn client(self, pool: Pool<Requester>) -> Client {
+    fn client(self, pool: Pool<Requester>, addresses: &[Address]) -> Client {
         #[cfg(feature = "tower")]
         let room = {
             let calls = self.max_in_flight.max(1).saturating_mul(self.connections);
@@ -196,6 +200,7 @@ impl ClientBuilder {
         };
         let inner = Inner {
             pool,
+            instrumentation: Instrumentation::new(self.propagation, addresses),
             timeout: self.timeout,
             #[cfg(feature = "tower")]
             room,

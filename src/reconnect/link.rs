@@ -92,6 +92,12 @@ impl Link {
         &self.settings.policy
     }
 
+    /// Which of the addresses is the present one, or the next.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn address(&self) -> usize {
+        self.address
+    }
+
     /// Whether calls can be made, or requests come.
     pub(crate) fn is_ready(&self) -> bool {
         matches!(self.state, State::Ready { .. })

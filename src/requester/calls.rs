@@ -166,6 +166,12 @@ impl Calls {
         Some((call, &slot.correlation_id))
     }
 
+    /// What a call's request and its reply carry, whether it is still there or not.
+    #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "only spans ask for it"))]
+    pub(super) fn correlation_id(&self, id: CallId) -> CorrelationId {
+        correlation::write(id, self.secret.seal(id))
+    }
+
     /// Whether the call is there, and not done.
     #[inline]
     pub(super) fn is_pending(&self, id: CallId) -> bool {

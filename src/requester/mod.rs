@@ -214,6 +214,12 @@ impl Requester {
         id
     }
 
+    /// What the call's reply is told by.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn correlation_id(&self, id: CallId) -> ShortStr {
+        ShortStr::copied(&self.calls.correlation_id(id)).unwrap_or_default()
+    }
+
     /// Asks for the result of a call, which is gone once it is given out.
     pub fn poll_call(
         &mut self,

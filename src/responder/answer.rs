@@ -28,6 +28,13 @@ pub struct Pending {
     pub(super) destination: Option<Destination>,
 }
 
+impl Pending {
+    #[cfg(feature = "tracing")]
+    pub(crate) fn delivery_tag(&self) -> u64 {
+        self.delivery_tag
+    }
+}
+
 /// What a handler came to.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {

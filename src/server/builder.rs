@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::handlers::{Handler, HandlerFuture, Running, work};
+use super::handlers::{Handler, HandlerFuture, Running, Served, work};
 use super::{Beside, Server};
 use crate::connect::{ConnectError, MAX_BODY_SIZE, Options, Start};
 use crate::pool::{Pool, try_join_all};
 use crate::queue::Queue;
 use crate::replies::Replies;
 use crate::responder::{QueueOptions, Responder};
+use crate::trace::{Instrumentation, Propagation};
 use crate::uri::{Uri, UriError};
 use crate::{Fault, Reconnect, Reply, Request, SessionError};
 
@@ -31,6 +32,7 @@ pub struct ServerBuilder {
     shutdown_timeout: Duration,
     has_reply_connection: bool,
     max_reply_size: u64,
+    pub(crate) propagation: Propagation,
 }
 
 impl ServerBuilder {
@@ -48,6 +50,7 @@ impl ServerBuilder {
             shutdown_timeout: Duration::from_secs(30),
             has_reply_connection: false,
             max_reply_size: MAX_BODY_SIZE,
+            propagation: Propagation::NONE,
         }
     }
 
@@ -222,10 +225,13 @@ impl ServerBuilder {
         if let Some(name) = self.connection_name {
             options.set_connection_name(&name)?;
         }
+        let instrumentation = Instrumentation::new(self.propagation, options.addresses());
         let (mut queues, mut handlers) = (Vec::<QueueOptions>::new(), Vec::new());
         for (queue, handler) in self.queues {
-            queues.push(queue.into_options(self.prefetch)?);
-            handlers.push(handler);
+            let queue = queue.into_options(self.prefetch)?;
+            let instrumentation = instrumentation.of_queue(&queue.name);
+            queues.push(queue);
+            handlers.push(Served { handler, instrumentation });
         }
         let max_reply_size = usize::try_from(self.max_reply_size).unwrap_or(usize::MAX);
         let engine = move |Start { config, reconnecting, address, now }| {
@@ -240,7 +246,7 @@ impl ServerBuilder {
 struct Parts<E> {
     options: Options,
     engine: E,
-    handlers: Vec<Handler>,
+    handlers: Vec<Served>,
     shutdown_timeout: Duration,
 }
 

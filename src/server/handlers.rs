@@ -24,7 +24,7 @@ use std::task::{Context, Poll, Waker};
 use crate::driver::Shared;
 use crate::replies::Replies;
 use crate::responder::{Answer, Arrived, Pending, Responder, Sent};
-use crate::trace::Operation;
+use crate::trace::{Instrumentation, Operation};
 use crate::{Fault, Reply, Request};
 
 pub(super) use self::runners::Running;
@@ -34,19 +34,26 @@ pub(super) type HandlerFuture = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 type Outcome = Result<Reply, Fault>;
 
+/// The handler of a queue, and what is told of it.
+#[derive(Clone)]
+pub(super) struct Served {
+    pub(super) handler: Handler,
+    pub(super) instrumentation: Instrumentation,
+}
+
 /// Runs the handler of each request.
 pub(super) fn work(
-    handlers: Vec<Handler>,
+    queues: Vec<Served>,
     replies: Option<Replies>,
     running: Running,
 ) -> impl FnMut(&Arc<Shared<Responder>>, Arrived) + Clone {
-    let handlers: Arc<[Handler]> = handlers.into();
+    let queues: Arc<[Served]> = queues.into();
     move |shared, arrived| match &replies {
-        None => running.run(&handlers, shared, arrived),
+        None => running.run(&queues, shared, arrived),
         Some(replies) => {
-            if let Some(handler) = handlers.get(arrived.queue) {
-                let (handler, shared) = (Arc::clone(handler), Arc::clone(shared));
-                running.spawn(serve(handler, shared, replies.clone(), arrived));
+            if let Some(served) = queues.get(arrived.queue) {
+                let (served, shared) = (served.clone(), Arc::clone(shared));
+                running.spawn(serve(served, shared, replies.clone(), arrived));
             }
         }
     }
@@ -67,11 +74,12 @@ struct AtWork<F> {
 
 /// Runs the handler as far as it goes at once.
 fn begin(
-    handler: &Handler,
+    Served { handler, instrumentation }: &Served,
     request: Request,
     pending: Pending,
+    shared: &Shared<Responder>,
 ) -> Begun<impl Future<Output = Outcome> + Send + Unpin + use<>> {
-    let operation = Operation::handler(&request);
+    let operation = instrumentation.handler(&request, &pending, shared);
     let begun = catching(|| {
         let mut future = operation.run(operation.enter(|| handler(request)));
         // If it waits, it is polled again at once, by the task that it is woken with.
@@ -96,13 +104,13 @@ async fn finish(at_work: AtWork<impl Future<Output = Outcome>>, shared: Arc<Shar
 
 /// Runs the handler for one request, and sends its reply where it goes on another connection.
 async fn serve(
-    handler: Handler,
+    Served { handler, instrumentation }: Served,
     shared: Arc<Shared<Responder>>,
     replies: Replies,
     arrived: Arrived,
 ) {
     let Arrived { request, pending, deadline, .. } = arrived;
-    let operation = Operation::handler(&request);
+    let operation = instrumentation.handler(&request, &pending, &shared);
     let handler = operation.run(async move { handler(request).await });
     let answer = answer(&operation, unwinding(handler).await);
     let (letter, settlement, left) = shared.command(|responder, now| {

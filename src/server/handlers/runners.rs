@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::{JoinSet, yield_now};
 
-use super::{Begun, Handler, begin, finish};
+use super::{Begun, Served, begin, finish};
 use crate::driver::Shared;
 use crate::responder::{Answer, Arrived, Pending, Responder};
 
@@ -69,7 +69,7 @@ impl Running {
     /// Runs the handler of a request when a runner comes to it.
     pub(super) fn run(
         &self,
-        handlers: &Arc<[Handler]>,
+        queues: &Arc<[Served]>,
         shared: &Arc<Shared<Responder>>,
         arrived: Arrived,
     ) {
@@ -80,7 +80,7 @@ impl Running {
         guarded.waiting.push_back(arrived);
         if guarded.fresh < self.0.threads {
             guarded.fresh = guarded.fresh.saturating_add(1);
-            guarded.spawn(self.clone().runner(Arc::clone(handlers), Arc::clone(shared)));
+            guarded.spawn(self.clone().runner(Arc::clone(queues), Arc::clone(shared)));
         }
     }
 
@@ -95,17 +95,17 @@ impl Running {
     }
 
     /// Begins with what waits until there is no more.
-    async fn runner(self, handlers: Arc<[Handler]>, shared: Arc<Shared<Responder>>) {
+    async fn runner(self, queues: Arc<[Served]>, shared: Arc<Shared<Responder>>) {
         {
             let mut guarded = self.0.lock();
             guarded.fresh = guarded.fresh.saturating_sub(1);
         }
         let mut ended = None;
         for number in 1_usize.. {
-            match self.next(&handlers, &shared, ended.take()) {
+            match self.next(&queues, &shared, ended.take()) {
                 Next::Run(Arrived { queue, request, pending, .. }) => {
-                    let Some(handler) = handlers.get(queue) else { continue };
-                    match begin(handler, request, pending) {
+                    let Some(served) = queues.get(queue) else { continue };
+                    match begin(served, request, pending, &shared) {
                         Begun::Ended(pending, answer) => ended = Some((pending, answer)),
                         Begun::Waits(at_work) => self.spawn(finish(at_work, Arc::clone(&shared))),
                     }
@@ -130,7 +130,7 @@ impl Running {
     /// What a runner is to do that has `ended` with a request.
     fn next(
         &self,
-        handlers: &Arc<[Handler]>,
+        queues: &Arc<[Served]>,
         shared: &Arc<Shared<Responder>>,
         ended: Option<Answered>,
     ) -> Next {
@@ -150,7 +150,7 @@ impl Running {
         let Some(next) = guarded.waiting.pop_front() else { return Next::Nothing };
         if is_parallel && guarded.fresh == 0 && !guarded.waiting.is_empty() {
             guarded.fresh = 1;
-            guarded.spawn(self.clone().runner(Arc::clone(handlers), Arc::clone(shared)));
+            guarded.spawn(self.clone().runner(Arc::clone(queues), Arc::clone(shared)));
         }
         Next::Run(next)
     }
