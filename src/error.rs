@@ -107,7 +107,7 @@ pub enum CallError {
     #[error("the server answered, and {error}")]
     NotJson {
         /// The reply, as it came.
-        reply: Reply,
+        reply: alloc::boxed::Box<Reply>,
         /// What is wrong with it.
         error: JsonError,
     },

@@ -78,7 +78,7 @@ impl RequestBuilder<'_> {
     /// [`CallError`], as for [`Client::call_json`].
     pub async fn send_json<T: DeserializeOwned>(self) -> Result<T, CallError> {
         let reply = self.send().await?;
-        reply.json().map_err(|error| CallError::NotJson { reply, error })
+        reply.json().map_err(|error| CallError::NotJson { reply: reply.into(), error })
     }
 }
 
