@@ -1,0 +1,78 @@
+//! The command `leveret`: call, serve and examine request/reply over RabbitMQ.
+
+#![allow(clippy::disallowed_methods, reason = "the ban on clocks is for the protocol's code")]
+
+mod common;
+mod failure;
+mod generate;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+use self::common::Common;
+use self::failure::{EXIT_CODES, Failure};
+
+/// Request/reply over RabbitMQ (Direct Reply-to)
+#[derive(Parser)]
+#[command(name = "leveret", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Print a completion script for a shell
+    ///
+    /// For bash: leveret completions bash > ~/.local/share/bash-completion/completions/leveret
+    Completions(generate::Completions),
+
+    /// Print the manual page, or write those of all commands into a directory
+    Man(generate::Manual),
+}
+
+fn main() -> ExitCode {
+    let Cli { common, command } = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::other(format!("no threads to run on: {error}")).tell(),
+    };
+    let outcome = runtime.block_on(run(&command, &common));
+    // Commands that are still at work are killed; who still reads from a terminal is not waited for.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.tell(),
+    }
+}
+
+async fn run(command: &Command, common: &Common) -> Result<(), Failure> {
+    match command {
+        Command::Completions(options) => generate::completions(options),
+        Command::Man(options) => generate::manual(options),
+    }
+}
+
+/// What clap has to say: help, on stdout, or what is wrong with the arguments, in the words that all
+/// errors begin with.
+fn usage(error: &clap::Error) -> ExitCode {
+    let text = error.render().ansi().to_string();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            anstream::print!("{text}");
+            ExitCode::SUCCESS
+        }
+        _ => {
+            anstream::eprint!("{}", text.replacen("error:", "leveret:", 1));
+            ExitCode::from(failure::USAGE)
+        }
+    }
+}
