@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use anstyle::{AnsiColor, Style};
 use leveret::{CallError, ConnectError, ReplyCode, SessionError};
 
+use crate::properties::printable;
+
 pub(crate) const OTHER: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 pub(crate) const CONNECT: u8 = 3;
@@ -64,7 +66,7 @@ impl Failure {
     /// Says it on stderr, and gives the code.
     pub(crate) fn tell(&self) -> ExitCode {
         const ERROR: Style = AnsiColor::Red.on_default().bold();
-        anstream::eprintln!("{ERROR}leveret:{ERROR:#} {}", self.text);
+        anstream::eprintln!("{ERROR}leveret:{ERROR:#} {}", printable(&self.text));
         if let Some(hint) = self.hint {
             anstream::eprintln!("  {hint}");
         }

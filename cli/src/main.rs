@@ -2,9 +2,12 @@
 
 #![allow(clippy::disallowed_methods, reason = "the ban on clocks is for the protocol's code")]
 
+mod call;
 mod common;
 mod failure;
 mod generate;
+mod interrupt;
+mod properties;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -27,6 +30,10 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Send a request to a queue and print the reply
+    #[command(after_help = EXIT_CODES)]
+    Call(call::Options),
+
     /// Print a completion script for a shell
     ///
     /// For bash: leveret completions bash > ~/.local/share/bash-completion/completions/leveret
@@ -56,6 +63,7 @@ fn main() -> ExitCode {
 
 async fn run(command: &Command, common: &Common) -> Result<(), Failure> {
     match command {
+        Command::Call(options) => call::run(options, common).await,
         Command::Completions(options) => generate::completions(options),
         Command::Man(options) => generate::manual(options),
     }
