@@ -4,10 +4,12 @@
 
 mod call;
 mod common;
+mod exec;
 mod failure;
 mod generate;
 mod interrupt;
 mod properties;
+mod serve;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -33,6 +35,13 @@ enum Command {
     /// Send a request to a queue and print the reply
     #[command(after_help = EXIT_CODES)]
     Call(call::Options),
+
+    /// Answer the requests in a queue
+    ///
+    /// On SIGINT or SIGTERM, it takes no more requests, answers those that it has begun, and ends; on a
+    /// second one, it ends at once.
+    #[command(after_help = EXIT_CODES, after_long_help = format!("{}\n\n{EXIT_CODES}", exec::ENVIRONMENT))]
+    Serve(serve::Options),
 
     /// Print a completion script for a shell
     ///
@@ -64,6 +73,7 @@ fn main() -> ExitCode {
 async fn run(command: &Command, common: &Common) -> Result<(), Failure> {
     match command {
         Command::Call(options) => call::run(options, common).await,
+        Command::Serve(options) => serve::run(options, common).await,
         Command::Completions(options) => generate::completions(options),
         Command::Man(options) => generate::manual(options),
     }
