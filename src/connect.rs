@@ -2,6 +2,7 @@
 
 mod error;
 mod login;
+mod open;
 mod reach;
 
 use std::hash::{BuildHasher, Hasher};
@@ -156,10 +157,7 @@ impl Options {
                 Err(error) => errors.push(error),
             }
         }
-        Err(match <[ConnectError; 1]>::try_from(errors) {
-            Ok([error]) => error,
-            Err(errors) => ConnectError::NoAddress(errors),
-        })
+        Err(none_of(errors))
     }
 
     /// Does the same over a stream that is there, and that nothing can take the place of. If the URI asks
@@ -296,6 +294,14 @@ impl<'a, S: Send + 'static> Begin<'a, S> {
     fn once(address: &'a Address, stage: &'static str) -> Self {
         let connect: Connect<S> = Box::new(|_| Box::pin(std::future::pending()));
         Self { address, number: 0, stage, reconnect: Reconnect::never(), connect }
+    }
+}
+
+/// What each address failed of.
+fn none_of(errors: Vec<ConnectError>) -> ConnectError {
+    match <[ConnectError; 1]>::try_from(errors) {
+        Ok([error]) => error,
+        Err(errors) => ConnectError::NoAddress(errors),
     }
 }
 

@@ -43,7 +43,8 @@ pub(crate) fn manual(options: &Manual) -> Result<(), Failure> {
         })
 }
 
-fn print(octets: &[u8]) -> Result<(), Failure> {
+/// To stdout, as it is.
+pub(crate) fn print(octets: &[u8]) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
     stdout.write_all(octets).and_then(|()| stdout.flush()).map_err(Failure::of_stdout)
 }

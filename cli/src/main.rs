@@ -8,8 +8,10 @@ mod exec;
 mod failure;
 mod generate;
 mod interrupt;
+mod ping;
 mod properties;
 mod serve;
+mod session;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -43,6 +45,10 @@ enum Command {
     #[command(after_help = EXIT_CODES, after_long_help = format!("{}\n\n{EXIT_CODES}", exec::ENVIRONMENT))]
     Serve(serve::Options),
 
+    /// Say what the broker is, how far away it is, and how a queue does
+    #[command(after_help = EXIT_CODES)]
+    Ping(ping::Options),
+
     /// Print a completion script for a shell
     ///
     /// For bash: leveret completions bash > ~/.local/share/bash-completion/completions/leveret
@@ -74,6 +80,7 @@ async fn run(command: &Command, common: &Common) -> Result<(), Failure> {
     match command {
         Command::Call(options) => call::run(options, common).await,
         Command::Serve(options) => serve::run(options, common).await,
+        Command::Ping(options) => ping::run(options, common).await,
         Command::Completions(options) => generate::completions(options),
         Command::Man(options) => generate::manual(options),
     }

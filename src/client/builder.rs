@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Client, Inner};
 use crate::connect::{ConnectError, MAX_BODY_SIZE, Options, Start, random};
+use crate::connection::Config;
 use crate::pool::Pool;
 use crate::requester::Requester;
 use crate::trace::{Instrumentation, Propagation};
@@ -166,6 +167,18 @@ impl ClientBuilder {
         let connect = options.connect_over(stream, self.engine(), |_, never| match never {}, ready);
         let pool = Pool::of_one(connect.await?, Requester::close);
         Ok(self.client(pool, &addresses))
+    }
+
+    /// Reaches the broker, over TLS if the URI asks for it, and says nothing yet: a stream and a
+    /// configuration for whoever drives a [`Connection`](crate::connection::Connection) by themselves, to
+    /// say what a client does not, such as to ask how many messages are in a queue.
+    ///
+    /// # Errors
+    /// [`ConnectError`], as for [`Client::connect`] until the login.
+    pub async fn open(
+        self,
+    ) -> Result<(impl AsyncRead + AsyncWrite + Send + Unpin, Config), ConnectError> {
+        self.options()?.open().await
     }
 
     fn options(&self) -> Result<Options, ConnectError> {
