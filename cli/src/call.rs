@@ -20,7 +20,9 @@ pub(crate) struct Options {
 
     /// The request's body: a text, - for stdin, or @FILE [default: empty]
     ///
-    /// A text that is - or begins with @ has to come from stdin.
+    /// A text that is - or begins with @ has to come from stdin. One that begins with - and is no number
+    /// has to follow --.
+    #[arg(allow_negative_numbers = true)]
     body: Option<String>,
 
     /// A header, as text; may be given several times

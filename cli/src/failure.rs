@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
-use leveret::{CallError, ConnectError, ReplyCode, SessionError};
+use leveret::{CallError, ConnectError, ReplyCode, SessionError, TlsError};
 
 use crate::properties::printable;
 
@@ -112,6 +112,12 @@ impl From<ConnectError> for Failure {
             | ConnectError::Argument { .. } => Self::new(USAGE, text),
             ConnectError::Session { source: source @ SessionError::Queue { .. }, .. } => {
                 Self { text, ..source.into() }
+            }
+            ConnectError::Tls { source: TlsError::UnknownIssuer, .. } => {
+                Self::new(CONNECT, text).hint("here, --cacert FILE names it")
+            }
+            ConnectError::Tls { source: TlsError::CertificateRequired, .. } => {
+                Self::new(CONNECT, text).hint("here, --cert FILE and --key FILE give it one")
             }
             _ => Self::new(CONNECT, text),
         }

@@ -23,7 +23,7 @@ pub(crate) struct Options {
     #[command(flatten)]
     answer: Answer,
 
-    /// The most requests to work on at a time; 0 is no limit [default: 128, with --count 1]
+    /// The most requests to work on at a time; 0 is no limit [default: 128; with --count: 1]
     #[arg(long, value_name = "N")]
     prefetch: Option<u16>,
 

@@ -8,6 +8,8 @@ async fn stdout_has_the_body_of_the_reply_and_nothing_else() {
     let _server = serve(&queue, &["--echo"]).await;
     leveret(&["call", &queue, "hello"]).run().await.printed("hello");
     leveret(&["call", &queue]).run().await.printed("");
+    leveret(&["call", &queue, "-5"]).run().await.printed("-5");
+    leveret(&["call", &queue, "--", "--body"]).run().await.printed("--body");
 }
 
 #[tokio::test]

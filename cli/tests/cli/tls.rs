@@ -105,7 +105,7 @@ async fn without_them_it_is_3() {
     let ca = port.file("ca.pem");
     for command in [&["call", "q"][..], &["ping"]] {
         let unknown = leveret(&[command, &["--url", &port.url]].concat()).run().await;
-        assert_eq!(unknown.code, Some(3), "{}", unknown.stderr);
+        unknown.failed(3, "--cacert FILE");
         let bare = [command, &["--url", &port.url, "--cacert", &ca]].concat();
         leveret(&bare).run().await.failed(3, "client certificate");
     }
