@@ -58,6 +58,11 @@ impl Failure {
         Self::new(INTERRUPTED, "interrupted")
     }
 
+    /// What the program exits with.
+    pub(crate) fn code(&self) -> u8 {
+        self.code
+    }
+
     /// Adds what to do about it.
     pub(crate) fn hint(self, hint: &'static str) -> Self {
         Self { hint: Some(hint), ..self }

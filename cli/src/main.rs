@@ -2,8 +2,11 @@
 
 #![allow(clippy::disallowed_methods, reason = "the ban on clocks is for the protocol's code")]
 
+mod bench;
+mod broker;
 mod call;
 mod common;
+mod decode;
 mod exec;
 mod failure;
 mod generate;
@@ -49,6 +52,18 @@ enum Command {
     #[command(after_help = EXIT_CODES)]
     Ping(ping::Options),
 
+    /// Call a queue many times, and measure how long that takes
+    #[command(after_help = EXIT_CODES)]
+    Bench(bench::Options),
+
+    /// Print AMQP 0-9-1 octets as frames, one a line
+    #[command(after_help = EXIT_CODES)]
+    Decode(decode::Options),
+
+    /// Run a broker for development in the foreground: no RabbitMQ is needed
+    #[command(after_help = EXIT_CODES)]
+    Broker(broker::Options),
+
     /// Print a completion script for a shell
     ///
     /// For bash: leveret completions bash > ~/.local/share/bash-completion/completions/leveret
@@ -81,6 +96,9 @@ async fn run(command: &Command, common: &Common) -> Result<(), Failure> {
         Command::Call(options) => call::run(options, common).await,
         Command::Serve(options) => serve::run(options, common).await,
         Command::Ping(options) => ping::run(options, common).await,
+        Command::Bench(options) => bench::run(options, common).await,
+        Command::Decode(options) => decode::run(options, common).await,
+        Command::Broker(options) => broker::run(options, common).await,
         Command::Completions(options) => generate::completions(options),
         Command::Man(options) => generate::manual(options),
     }
