@@ -74,7 +74,7 @@ pub use frame::{
 };
 #[cfg(feature = "framed")]
 pub use framed::{AmqpCodec, FramedError};
-pub use method::{DeliverRef, Method, basic, channel, confirm, connection, queue};
+pub use method::{DeliverRef, FieldRef, Method, basic, channel, confirm, connection, queue};
 pub use properties::{BasicProperties, ContentHeader, ContentHeaderRef, PropertiesRef};
 pub use reply_code::{Level, ReplyCode};
 pub use table::{FieldTable, TableError};

@@ -5,6 +5,7 @@
 //! written as nothing.
 
 mod deliver;
+mod fields;
 #[macro_use]
 mod macros;
 
@@ -16,6 +17,7 @@ use crate::wire::{Field, Fields, FieldsMut, Reader, Wire};
 use crate::{DecodeError, FieldTable, LongStr, ReplyCode, Secret, ShortStr};
 
 pub use self::deliver::DeliverRef;
+pub use self::fields::FieldRef;
 
 impl Method {
     /// Decodes the payload of a method frame: all of it, and nothing more.

@@ -36,6 +36,27 @@ macro_rules! methods {
                 }
             }
 
+            /// The fields in the order of the wire, each with its name, such as "routing_key".
+            /// Reserved ones are not among them.
+            ///
+            /// ```
+            /// use leveret_codec::{FieldRef, Method, basic};
+            ///
+            /// let ack = Method::from(basic::Ack { delivery_tag: 7, multiple: false });
+            /// let mut fields = Vec::new();
+            /// ack.for_each_field(|name, value| fields.push((name, value)));
+            /// let expected = [("delivery_tag", FieldRef::Number(7)), ("multiple", FieldRef::Bool(false))];
+            /// assert_eq!(fields, expected);
+            /// ```
+            pub fn for_each_field<'a>(&'a self, mut see: impl FnMut(&'static str, FieldRef<'a>)) {
+                match self {
+                    $($(#[allow(unused_variables, reason = "methods without fields")]
+                    Self::$variant(method) => {
+                        $(see(stringify!($field), FieldRef::from(&method.$field));)*
+                    })*)*
+                }
+            }
+
             /// `method-payload = class-id method-id *amqp-field`
             fn decode_fields(
                 ids: (u16, u16),

@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 
 use bytes::{Bytes, BytesMut};
 use known_answers::known_answers;
-use leveret_codec::{DecodeError, Method, Problem, ReplyCode, basic, queue};
+use leveret_codec::{
+    DecodeError, FieldRef, Method, Problem, ReplyCode, ShortStr, basic, connection, queue,
+};
 use octets::octets;
 
 #[test]
@@ -209,4 +211,34 @@ fn encode(method: &Method) -> BytesMut {
     let mut payload = BytesMut::new();
     method.encode(&mut payload);
     payload
+}
+
+/// In their order and by the names of the struct; what is secret is not handed out.
+#[test]
+fn the_fields_of_every_method_can_be_seen() {
+    for (_, method) in known_answers() {
+        let mut names = Vec::new();
+        method.for_each_field(|name, value| {
+            let is_secret = matches!(name, "response" | "new_secret");
+            assert_eq!(value == FieldRef::Secret, is_secret, "{name} of {}", method.name());
+            names.push(name);
+        });
+        let shown = format!("{method:?}");
+        let positions: Vec<_> = names.iter().map(|name| shown.find(&format!("{name}: "))).collect();
+        assert!(
+            positions.iter().all(Option::is_some) && positions.is_sorted(),
+            "{shown}: {names:?}"
+        );
+    }
+    let close = connection::Close { reply_code: ReplyCode::NOT_FOUND, ..Default::default() };
+    let mut fields = Vec::new();
+    let close = Method::from(close);
+    close.for_each_field(|name, value| fields.push((name, value)));
+    let expected = [
+        ("reply_code", FieldRef::ReplyCode(ReplyCode::NOT_FOUND)),
+        ("reply_text", FieldRef::ShortStr(&ShortStr::EMPTY)),
+        ("class_id", FieldRef::Number(0)),
+        ("method_id", FieldRef::Number(0)),
+    ];
+    assert_eq!(fields, expected);
 }
