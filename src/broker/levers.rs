@@ -10,6 +10,7 @@ use super::connections::ConnectionHandle;
 use super::counts::{BrokerStats, QueueStats};
 use super::lines::Plan;
 use super::node::Node;
+use super::observe::{Direction, Observer};
 use super::transport::Faults;
 use super::{Broker, BrokerBuilder, listener};
 
@@ -18,6 +19,44 @@ impl BrokerBuilder {
     /// of those no more than 16 MiB.
     pub fn record_frames(mut self) -> Self {
         self.records = true;
+        self
+    }
+
+    /// Has all octets seen as they pass, with the number of their connection
+    /// ([`ConnectionHandle::id`]) and their direction. When a connection has ended, either direction
+    /// is told of once more, with no octets.
+    ///
+    /// Frames may come in pieces, and several in one. Logins are among them: what is shown of them is
+    /// `see`'s to judge. It runs in the connection's own task, which waits for it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::sync::mpsc;
+    ///
+    /// use leveret::Client;
+    /// use leveret::broker::{Broker, Direction};
+    ///
+    /// let (seen, passed) = mpsc::channel();
+    /// let broker = Broker::builder()
+    ///     .on_octets(move |connection, direction, octets| {
+    ///         let _ = seen.send((connection, direction, octets.to_vec()));
+    ///     })
+    ///     .start()
+    ///     .await?;
+    /// let client = Client::connect(&broker.url()).await?;
+    /// let (connection, direction, octets) = passed.recv()?;
+    /// assert_eq!((connection, direction), (1, Direction::FromClient));
+    /// assert_eq!(octets, b"AMQP\x00\x00\x09\x01");
+    /// # client.close().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_octets(
+        mut self,
+        see: impl Fn(u64, Direction, &[u8]) + Send + Sync + 'static,
+    ) -> Self {
+        self.observer = Some(Observer(Arc::new(see)));
         self
     }
 }

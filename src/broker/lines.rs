@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::counts::{BrokerStats, Counts};
 use super::node::SessionId;
+use super::observe::Observer;
 use super::transport::{Faults, Line};
 
 /// What is to happen to a connection from its beginning on.
@@ -22,6 +23,8 @@ pub(super) struct Plan {
 pub(super) struct Lines {
     /// Whether frames are recorded.
     records: bool,
+    /// Who is told what passes.
+    observer: Option<Observer>,
     book: Mutex<Book>,
     /// Those who wait for something to change.
     watchers: Mutex<Vec<Waker>>,
@@ -44,8 +47,8 @@ struct Book {
 const ENDED: usize = 100;
 
 impl Lines {
-    pub(super) fn new(records: bool) -> Self {
-        Self { records, book: Mutex::default(), watchers: Mutex::default() }
+    pub(super) fn new(records: bool, observer: Option<Observer>) -> Self {
+        Self { records, observer, book: Mutex::default(), watchers: Mutex::default() }
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -55,7 +58,7 @@ impl Lines {
     // ------------------------------------------------------------------ connections
 
     pub(super) fn accept(&self, id: SessionId, faults: Faults) -> Arc<Line> {
-        let line = Line::new(id, faults, self.records);
+        let line = Line::new(id, faults, self.records, self.observer.clone());
         let mut book = self.book();
         book.accepted = book.accepted.saturating_add(1);
         book.lines.push_back(Arc::clone(&line));

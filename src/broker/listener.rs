@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 
 use super::lines::Lines;
 use super::node::{Node, SessionId};
+use super::observe::Observer;
 use super::transport::{Line, Wire};
 use crate::Instant;
 use crate::driver::{Clock, FLUSH_TIMEOUT, READ_SIZE, TURNS, Timer, wake_all};
@@ -33,9 +34,14 @@ struct Guarded {
 }
 
 impl Shared {
-    pub(super) fn new(node: Node, clock: Clock, records: bool) -> Arc<Self> {
+    pub(super) fn new(
+        node: Node,
+        clock: Clock,
+        records: bool,
+        observer: Option<Observer>,
+    ) -> Arc<Self> {
         let guarded = Mutex::new(Guarded { node, tasks: BTreeMap::new() });
-        Arc::new(Self { guarded, lines: Lines::new(records), clock })
+        Arc::new(Self { guarded, lines: Lines::new(records, observer), clock })
     }
 
     /// Does something with the node, and wakes every connection that this gave something to do.

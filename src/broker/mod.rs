@@ -71,6 +71,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use self::listener::Shared;
+use self::observe::Observer;
 use self::settings::Settings;
 use crate::driver::Clock;
 
@@ -106,6 +107,7 @@ impl Broker {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             seed: 0,
             records: false,
+            observer: None,
         }
     }
 
@@ -135,6 +137,7 @@ pub struct BrokerBuilder {
     address: SocketAddr,
     seed: u64,
     records: bool,
+    observer: Option<Observer>,
 }
 
 impl BrokerBuilder {
@@ -209,7 +212,8 @@ impl BrokerBuilder {
     pub async fn start(self) -> io::Result<Broker> {
         let listener = TcpListener::bind(self.address).await?;
         let address = listener.local_addr()?;
-        let shared = Shared::new(Node::new(self.settings, self.seed), Clock::start(), self.records);
+        let node = Node::new(self.settings, self.seed);
+        let shared = Shared::new(node, Clock::start(), self.records, self.observer);
         let listener = tokio::spawn(listener::listen(listener, Arc::clone(&shared)));
         Ok(Broker { shared, address, listener })
     }

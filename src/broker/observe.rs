@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::BytesMut;
 use leveret_codec::{Frame, ProtocolHeader};
@@ -94,6 +95,18 @@ impl fmt::Display for Transcript {
             writeln!(f, "{direction} octets that are no frames: {problem}")?;
         }
         Ok(())
+    }
+}
+
+/// Who is told of all octets, as they pass: connection, direction, octets.
+#[derive(Clone)]
+pub(super) struct Observer(pub(super) Arc<See>);
+
+type See = dyn Fn(u64, Direction, &[u8]) + Send + Sync;
+
+impl fmt::Debug for Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Observer")
     }
 }
 

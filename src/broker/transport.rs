@@ -12,13 +12,14 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use super::counts::{Counter, Counts};
 use super::node::SessionId;
-use super::observe::{Direction, FrameLog, Transcript};
+use super::observe::{Direction, FrameLog, Observer, Transcript};
 use super::unread::Unread;
 
 /// What a test knows of a connection and does to it, below AMQP.
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) id: SessionId,
+    observer: Option<Observer>,
     state: Mutex<State>,
 }
 
@@ -60,13 +61,18 @@ pub(super) struct Guest {
 const MAX_INTRODUCTION: usize = 0x1_0000;
 
 impl Line {
-    pub(super) fn new(id: SessionId, faults: Faults, records: bool) -> Arc<Self> {
+    pub(super) fn new(
+        id: SessionId,
+        faults: Faults,
+        records: bool,
+        observer: Option<Observer>,
+    ) -> Arc<Self> {
         let state = State {
             introduction: Some(Unread::default()),
             log: records.then(FrameLog::default),
             ..State::default()
         };
-        let line = Arc::new(Self { id, state: Mutex::new(state) });
+        let line = Arc::new(Self { id, observer, state: Mutex::new(state) });
         line.fault(|own| *own = faults);
         line
     }
@@ -99,6 +105,15 @@ impl Line {
 
     pub(super) fn end(&self) {
         self.lock().ended = true;
+        self.observe(Direction::FromClient, &[]);
+        self.observe(Direction::ToClient, &[]);
+    }
+
+    /// Tells who watches, holding no lock: that is somebody else's code.
+    fn observe(&self, direction: Direction, octets: &[u8]) {
+        if let Some(Observer(see)) = &self.observer {
+            see(self.id.0, direction, octets);
+        }
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -211,7 +226,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
         let before = buffer.filled().len();
         let mut limited = (&mut this.socket).take(allowance);
         let result = Pin::new(&mut limited).poll_read(context, buffer);
-        state.received(buffer.filled().get(before..).unwrap_or_default());
+        let octets = buffer.filled().get(before..).unwrap_or_default();
+        state.received(octets);
+        drop(state);
+        if !octets.is_empty() {
+            this.line.observe(Direction::FromClient, octets);
+        }
         result
     }
 }
@@ -235,7 +255,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         let octets = octets.get(..allowance.unwrap_or(usize::MAX)).unwrap_or(octets);
         let result = Pin::new(&mut this.socket).poll_write(context, octets);
         if let Poll::Ready(Ok(length)) = result {
-            state.sent(octets.get(..length).unwrap_or_default());
+            let octets = octets.get(..length).unwrap_or_default();
+            state.sent(octets);
+            drop(state);
+            if !octets.is_empty() {
+                this.line.observe(Direction::ToClient, octets);
+            }
         }
         result
     }

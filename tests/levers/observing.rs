@@ -1,7 +1,11 @@
 //! What a test can see: connections, their frames, and numbers.
 
+use std::sync::{Arc, Mutex};
+
+use bytes::BytesMut;
 use leveret::broker::{Broker, ConnectionHandle, Direction};
 use leveret::{Client, Queue};
+use leveret_codec::Frame;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{Stage, patiently};
@@ -174,4 +178,47 @@ async fn octets_are_counted_by_connection() {
     let more = octets(&stage.of_client());
     assert!(more.0 > client.0 && more.1 > client.1, "{client:?} {more:?}");
     assert_eq!(octets(&stage.of_server()), server);
+}
+
+/// All of them, in their order, and then the end.
+#[tokio::test]
+async fn octets_are_seen_as_they_pass() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let own = Arc::clone(&seen);
+    let broker = Broker::builder()
+        .record_frames()
+        .on_octets(move |connection, direction, octets| {
+            own.lock().unwrap().push((connection, direction, octets.to_vec()));
+        })
+        .start()
+        .await
+        .unwrap();
+    let first = Client::connect(broker.url()).await.unwrap();
+    let second = Client::builder(broker.url()).connection_name("second").connect().await.unwrap();
+    assert!(second.call("nobody", "hello").await.is_err());
+    second.close().await;
+    let ends = [(2, Direction::FromClient, vec![]), (2, Direction::ToClient, vec![])];
+    patiently(broker.until(|_| seen.lock().unwrap().ends_with(&ends))).await;
+    first.close().await;
+
+    let seen = seen.lock().unwrap().clone();
+    for direction in [Direction::FromClient, Direction::ToClient] {
+        let mut octets: BytesMut = seen
+            .iter()
+            .filter(|(connection, way, _)| (*connection, *way) == (2, direction))
+            .flat_map(|(_, _, octets)| octets)
+            .collect();
+        if direction == Direction::FromClient {
+            assert_eq!(octets.split_to(8), b"AMQP\x00\x00\x09\x01"[..]);
+        }
+        let mut frames = Vec::new();
+        while let Some(frame) = Frame::decode(&mut octets, 131_072).unwrap() {
+            frames.push(frame);
+        }
+        assert!(octets.is_empty(), "{octets:?}");
+        let all = broker.connection("second").unwrap().frames();
+        let recorded = all.into_iter().filter(|frame| frame.direction == direction);
+        assert_eq!(frames, recorded.map(|frame| frame.frame).collect::<Vec<_>>());
+        assert!(frames.len() > 5, "{frames:?}");
+    }
 }
