@@ -7,6 +7,7 @@ mod tally;
 mod text;
 
 use std::io::{self, Write};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -91,8 +92,12 @@ fn rate(text: &str) -> Result<f64, String> {
 pub(crate) async fn run(options: &Options, common: &Common) -> Result<(), Failure> {
     let callers = usize::try_from(options.concurrency).unwrap_or(usize::MAX);
     let builder = common.client().max_in_flight(callers).timeout(options.timeout);
-    let client = builder.connect().await?;
-    let (report, failure) = measure(options, callers, &client).await;
+    let mut interrupt = pin!(tokio::signal::ctrl_c());
+    let client = tokio::select! {
+        client = builder.connect() => client?,
+        _ = &mut interrupt => return Err(Failure::interrupted()),
+    };
+    let (report, failure) = measure(options, callers, &client, interrupt).await;
     client.close().await;
     if let Some(report) = report {
         let text = match options.output {
@@ -110,6 +115,7 @@ async fn measure(
     options: &Options,
     concurrency: usize,
     client: &Client,
+    mut interrupt: Pin<&mut impl Future<Output = io::Result<()>>>,
 ) -> (Option<Report>, Option<Failure>) {
     let body = Bytes::from(vec![b'x'; options.size]);
     let (queue, client) = (options.queue.clone(), client.clone());
@@ -120,7 +126,6 @@ async fn measure(
     let calls = options.requests.or(options.duration.is_none().then_some(1000));
     let load = Load { concurrency, calls, duration: options.duration, rate: options.rate };
     let tally = Arc::new(Tally::new());
-    let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
 
     if options.warmup > 0 {
         let warmup = Load { concurrency, calls: Some(options.warmup), duration: None, rate: None };

@@ -28,16 +28,15 @@ pub(crate) struct Options {
 
 pub(crate) async fn run(options: &Options, _common: &Common) -> Result<(), Failure> {
     let Octets { octets, problem } = octets::octets(read(&options.file)?);
-    match print(&octets, options.json) {
-        Ok(None) => match problem {
-            Some(problem) => Err(Failure::other(problem)),
-            None => Ok(()),
-        },
-        Ok(Some(garbage)) => Err(Failure::other(garbage)),
+    let garbage = match print(&octets, options.json) {
+        Ok(garbage) => garbage,
         // Whoever reads has seen enough.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        Err(error) => Err(Failure::of_stdout(error)),
-    }
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
+        Err(error) => return Err(Failure::of_stdout(error)),
+    };
+    // Hex that ends in something else cuts off a frame, most often.
+    let words: Vec<String> = [garbage, problem].into_iter().flatten().collect();
+    if words.is_empty() { Ok(()) } else { Err(Failure::other(words.join("; "))) }
 }
 
 fn read(file: &str) -> Result<Vec<u8>, Failure> {
