@@ -118,6 +118,9 @@ impl From<ConnectError> for Failure {
             ConnectError::Session { source: source @ SessionError::Queue { .. }, .. } => {
                 Self { text, ..source.into() }
             }
+            ConnectError::Unreachable { .. } => {
+                Self::new(CONNECT, text).hint("--url or AMQP_URL says where the broker is")
+            }
             ConnectError::Tls { source: TlsError::UnknownIssuer, .. } => {
                 Self::new(CONNECT, text).hint("here, --cacert FILE names it")
             }

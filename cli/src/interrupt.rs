@@ -7,10 +7,12 @@ pub(crate) async fn unless_interrupted<T>(
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
     tokio::select! {
-        result = work => result,
+        // In this order: nothing is begun that Ctrl-C could not end.
+        biased;
         interrupted = tokio::signal::ctrl_c() => match interrupted {
             Ok(()) => Err(Failure::interrupted()),
             Err(error) => Err(Failure::other(format!("Ctrl-C cannot be waited for: {error}"))),
         },
+        result = work => result,
     }
 }

@@ -10,7 +10,7 @@ use crate::support::{leveret, serve};
 async fn a_signal_lets_it_answer_what_it_has_begun() {
     for (signal, name) in [(Signal::SIGINT, "SIGINT"), (Signal::SIGTERM, "SIGTERM")] {
         let queue = queue("drained").await;
-        let gate = Gate::new();
+        let mut gate = Gate::new();
         let mut server = serve(&queue, &["--exec", "sh", "-c", &gate.command()]).await;
         let call = leveret(&["call", &queue, "hello"]).start();
         gate.has_begun().await;
@@ -27,7 +27,7 @@ async fn a_signal_lets_it_answer_what_it_has_begun() {
 #[tokio::test]
 async fn a_second_signal_ends_it_at_once_and_the_request_goes_back() {
     let queue = queue("aborted").await;
-    let gate = Gate::new();
+    let mut gate = Gate::new();
     let mut server = serve(&queue, &["--exec", "sh", "-c", &gate.command()]).await;
     let _call = leveret(&["call", &queue, "hello"]).start();
     gate.has_begun().await;

@@ -1,6 +1,9 @@
 //! What goes wrong, and the exit code that says so.
 
+use std::process::Stdio;
+
 use nix::sys::signal::Signal;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
 use crate::support::admin::queue;
@@ -100,7 +103,7 @@ async fn a_fault_is_6_and_verbose_shows_its_body() {
 #[tokio::test]
 async fn a_connection_lost_during_the_call_is_7() {
     let queue = queue("lost").await;
-    let gate = Gate::new();
+    let mut gate = Gate::new();
     let _server = serve(&queue, &["--exec", "sh", "-c", &gate.command()]).await;
     let relay = Relay::start().await;
     let call = leveret(&["call", &queue, "--url", &relay.url]).start();
@@ -113,13 +116,26 @@ async fn a_connection_lost_during_the_call_is_7() {
 #[tokio::test]
 async fn an_interrupted_call_is_130() {
     let queue = queue("interrupted").await;
-    let gate = Gate::new();
+    let mut gate = Gate::new();
     let _server = serve(&queue, &["--exec", "sh", "-c", &gate.command()]).await;
     let call = leveret(&["call", &queue]).start();
     gate.has_begun().await;
     call.signal(Signal::SIGINT);
     call.ended().await.failed(130, "interrupted");
     gate.let_go().await;
+}
+
+#[tokio::test]
+async fn who_waits_for_stdin_can_be_interrupted() {
+    let mut call = leveret(&["call", "q", "-"]);
+    call.command().stdin(Stdio::piped());
+    let mut call = call.start();
+    // More than a pipe holds: it is being read when this is done.
+    let mut stdin = call.stdin();
+    stdin.write_all(&[b'x'; 1 << 20]).await.unwrap();
+    call.signal(Signal::SIGINT);
+    call.ended().await.failed(130, "interrupted");
+    drop(stdin);
 }
 
 #[tokio::test]

@@ -3,10 +3,10 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::process::{Child, ChildStderr, Command};
+use tokio::process::{Child, ChildStderr, ChildStdin, Command};
 use tokio::time::timeout;
 
 use super::broker::url;
@@ -17,7 +17,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) fn leveret(arguments: &[&str]) -> Leveret {
     let mut command = Command::new(env!("CARGO_BIN_EXE_leveret"));
     command.args(arguments).env("AMQP_URL", url()).env_remove("NO_COLOR");
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.process_group(0).kill_on_drop(true);
     Leveret { command }
 }
 
@@ -60,7 +61,7 @@ impl Leveret {
     pub(crate) async fn run_with(mut self, stdin: &str) -> Ended {
         self.command.stdin(Stdio::piped());
         let mut running = self.start();
-        let mut pipe = running.child.stdin.take().unwrap();
+        let mut pipe = running.stdin();
         pipe.write_all(stdin.as_bytes()).await.unwrap();
         drop(pipe);
         running.ended().await
@@ -91,9 +92,14 @@ impl Running {
         }
     }
 
+    pub(crate) fn stdin(&mut self) -> ChildStdin {
+        self.child.stdin.take().expect("stdin is a pipe")
+    }
+
+    /// As a terminal does it on Ctrl-C: to all processes of the group.
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id().unwrap().try_into().unwrap());
-        kill(pid, signal).unwrap();
+        killpg(pid, signal).unwrap();
     }
 
     /// Waits until it ends by itself.
