@@ -18,15 +18,15 @@ use crate::{
 /// What is built: the same for all phases, so that it is built once.
 const EVERYTHING: [&str; 2] = ["--workspace", "--all-features"];
 
-/// What is run on each RabbitMQ: integration tests of the crate `leveret` that know a broker by its
-/// address alone.
-const PHASES: [Phase; 3] = [
+/// What is run on each RabbitMQ: integration tests that know a broker by its address alone.
+const PHASES: [Phase; 4] = [
     Phase { name: "clean", tests: &["rpc", PEERS], quiet: true },
     Phase {
         name: "checklist",
         tests: &["conformance", "checklist", "errors", "malicious_messages"],
         quiet: false,
     },
+    Phase { name: "command", tests: &["cli"], quiet: false },
     // Last, for it enables a plugin.
     Phase { name: "tls", tests: &["tls"], quiet: false },
 ];
