@@ -26,6 +26,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rounds: Option<u32>,
 
+    /// How long each run of a program takes [default: 1.5]
+    #[arg(long, value_name = "SECONDS")]
+    seconds: Option<f64>,
+
     /// RabbitMQ versions to run on, one after the other
     #[arg(long, value_delimiter = ',', value_name = "VERSION,...", default_value = "3.10,4.3")]
     brokers: Vec<String>,
@@ -109,6 +113,9 @@ fn compare(options: &Options, name: &str, uri: Option<&str>, output: &Path) -> R
     let mut command = cargo("run", "leveret-bench");
     command.args(["--", "compare", "--against", &against, "--output"]).arg(file);
     command.args(["--rounds", &options.rounds().to_string()]);
+    if let Some(seconds) = options.seconds {
+        command.args(["--seconds", &seconds.to_string()]);
+    }
     if options.quick {
         command.arg("--quick");
     }
