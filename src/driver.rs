@@ -298,8 +298,10 @@ where
             self.is_unflushed = true;
             progress = true;
         }
-        // From its beginning on again, or what is written next would be moved there half-way.
-        let _ = self.output.try_reclaim(self.output.capacity().saturating_add(1));
+        if progress {
+            // From its beginning on again, or what is written next would be moved there half-way.
+            let _ = self.output.try_reclaim(self.output.capacity().saturating_add(1));
+        }
         match self.poll_flush(context) {
             Ok(()) => progress,
             Err(error) => self.write_failed(&error),
